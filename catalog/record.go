@@ -1,0 +1,90 @@
+package catalog
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// RecordVersion is the format version of records that this package reads and
+// writes.
+const RecordVersion = 1
+
+// Kinds of published specs. They are the first tokens of the records' keys.
+const (
+	KindCollection      = "collection"
+	KindCapture         = "capture"
+	KindMaterialization = "materialization"
+)
+
+// PublicationKey is the key of the newest publication in the bucket of the
+// catalog. It is written last in the batch of a publication, so that whoever
+// sees it has seen every record of it.
+const PublicationKey = "publication"
+
+// Record is a published spec: what the control plane writes and workers run.
+// Exactly one of the specs is set.
+type Record struct {
+	V               int              `json:"v"`
+	Publication     string           `json:"publication"` // that wrote it last
+	Catalog         string           `json:"catalog"`     // the root file or directory that it came from
+	Collection      *Collection      `json:"collection,omitempty"`
+	Capture         *Capture         `json:"capture,omitempty"`
+	Materialization *Materialization `json:"materialization,omitempty"`
+}
+
+// Publication is the record of one publication.
+type Publication struct {
+	V       int       `json:"v"`
+	ID      string    `json:"id"`
+	Time    time.Time `json:"time"`
+	Catalog string    `json:"catalog"`
+	Changed []string  `json:"changed,omitempty"` // names of specs that it wrote
+	Removed []string  `json:"removed,omitempty"` // names of specs that it removed
+}
+
+// NewPublicationID draws an identifier that sorts by time.
+func NewPublicationID(now time.Time) string {
+	var tail [4]byte
+	_, _ = rand.Read(tail[:]) // never fails
+	return now.UTC().Format("20060102T150405.000Z") + "-" + hex.EncodeToString(tail[:])
+}
+
+// DecodeRecord reads a record. One of a newer format is refused.
+func DecodeRecord(text []byte) (Record, error) {
+	var r Record
+	if err := json.Unmarshal(text, &r); err != nil {
+		return r, fmt.Errorf("catalog record: %w", err)
+	}
+	if r.V < 1 || r.V > RecordVersion {
+		return r, fmt.Errorf("catalog record has format version %d, but this weir reads up to %d: run the newer weir that wrote it", r.V, RecordVersion)
+	}
+	return r, nil
+}
+
+// Kind gives the kind of the record's spec.
+func (r Record) Kind() string {
+	switch {
+	case r.Collection != nil:
+		return KindCollection
+	case r.Capture != nil:
+		return KindCapture
+	default:
+		return KindMaterialization
+	}
+}
+
+// Name gives the catalog name of the record's spec.
+func (r Record) Name() string {
+	switch {
+	case r.Collection != nil:
+		return r.Collection.Name
+	case r.Capture != nil:
+		return r.Capture.Name
+	case r.Materialization != nil:
+		return r.Materialization.Name
+	}
+	return ""
+}
