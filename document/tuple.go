@@ -75,13 +75,16 @@ func appendPackedNumber(dst, text []byte) ([]byte, error) {
 	case t.point > maxIntegerDigits:
 		return dst, errIntegerTooLong
 	}
+	if t.digits() == 0 {
+		return append(dst, codeZero), nil
+	}
 	plain := make([]byte, 0, maxIntegerDigits)
 	plain = append(append(plain, t.head...), t.tail...)
 	plain = appendZeros(plain, t.point-int64(len(plain)))
 	if n, err := strconv.ParseUint(string(plain), 10, 64); err == nil {
 		return appendPackedInteger(dst, t.negative, n), nil
 	}
-	n, ok := new(big.Int).SetString("0"+string(plain), 10)
+	n, ok := new(big.Int).SetString(string(plain), 10)
 	if !ok {
 		panic("document: digits expected: " + string(plain))
 	}
@@ -168,11 +171,18 @@ func nextString(packed []byte) (element, []byte, error) {
 			continue
 		}
 		e.body = packed[:end]
-		if !utf8.Valid(e.appendText(nil)) {
+		if !e.validText() {
 			return e, nil, errors.New("a string that is not UTF-8")
 		}
 		return e, packed[end+1:], nil
 	}
+}
+
+func (e element) validText() bool {
+	if bytes.IndexByte(e.body, 0) < 0 {
+		return utf8.Valid(e.body)
+	}
+	return utf8.Valid(e.appendText(nil))
 }
 
 // complement is what the bytes of an integer are combined with by exclusive or.
