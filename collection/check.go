@@ -1,0 +1,80 @@
+package collection
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir/document"
+	"weir/schema"
+)
+
+// A Checker checks documents that were read from the collection's stream. It has
+// scratch memory: one for each goroutine.
+type Checker struct {
+	collection *Collection
+	validator  *schema.Validator
+	packed     []byte
+	subject    []byte
+}
+
+// Checker makes a Checker.
+func (c *Collection) Checker() *Checker {
+	return &Checker{collection: c, validator: c.Schema.Validator()}
+}
+
+// Check says whether a document fits the collection's schema and has the key that
+// its subject claims. The error is an [*Invalid], without the sequence, which the
+// caller knows.
+func (k *Checker) Check(d *document.Doc, subject string) error {
+	c := k.collection
+	if !k.validator.Valid(d, 0) {
+		return at(subject, c.breaksSchema(d.Src))
+	}
+	var err error
+	if k.packed, err = c.Key.AppendPacked(k.packed[:0], d, 0); err != nil {
+		return at(subject, c.badKey(d.Src, err))
+	}
+	if k.subject, err = c.AppendKeySubject(k.subject[:0], k.packed); err != nil {
+		return at(subject, c.badKey(d.Src, err))
+	}
+	if string(k.subject) != subject {
+		return k.belied(d, subject)
+	}
+	return nil
+}
+
+// Packed is the packed key of the document that passed Check last; it is valid
+// until the next.
+func (k *Checker) Packed() []byte { return k.packed }
+
+func at(subject string, invalid *Invalid) *Invalid {
+	invalid.Subject = subject
+	return invalid
+}
+
+// belied says in what a subject disagrees with its document.
+func (k *Checker) belied(d *document.Doc, subject string) *Invalid {
+	c := k.collection
+	invalid := &Invalid{Collection: c.Name, Subject: subject, Rule: RuleSubject, Document: Excerpt(d.Src)}
+	tail, ours := strings.CutPrefix(subject, c.docPrefix)
+	if !ours {
+		invalid.Message = fmt.Sprintf("is not under %s>", c.docPrefix)
+		return invalid
+	}
+	got := strings.Split(tail, ".")
+	want := strings.Split(string(k.subject[len(c.docPrefix):]), ".")
+	if len(got) != len(want) {
+		invalid.Message = fmt.Sprintf("has %d key tokens, the key has %d: want %s", len(got)-1, len(want)-1, k.subject)
+		return invalid
+	}
+	for i, pointer := range c.Key.Pointers {
+		if got[i+1] != want[i+1] {
+			invalid.Pointer = pointer.String()
+			invalid.Message = fmt.Sprintf("says %s, the document's key is %s: want %s", strconv.Quote(got[i+1]), strconv.Quote(want[i+1]), k.subject)
+			return invalid
+		}
+	}
+	invalid.Message = fmt.Sprintf("is in partition %s, the key belongs to %s of %d: want %s", strconv.Quote(got[0]), want[0], c.Partitions, k.subject)
+	return invalid
+}

@@ -1,0 +1,163 @@
+package collection
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weir/catalog"
+	"weir/document"
+	"weir/schema"
+)
+
+// A Collection is a catalog collection, compiled. It does not change and is safe
+// for concurrent use; what has scratch memory ([Checker], [Combiner]) is made for
+// each goroutine.
+type Collection struct {
+	Name       string
+	Spec       *catalog.Collection
+	Schema     *schema.Schema
+	Key        *document.Key
+	Partitions int
+
+	docPrefix string // weir.doc.<c>. with the dot
+}
+
+// New compiles the schema and the key of a checked catalog's collection.
+func New(spec *catalog.Collection) (*Collection, error) {
+	c, err := compile(spec)
+	if err != nil {
+		return nil, fmt.Errorf("collection %s: %w", spec.Name, err)
+	}
+	return c, nil
+}
+
+func compile(spec *catalog.Collection) (*Collection, error) {
+	if err := checkName(spec.Name); err != nil {
+		return nil, err
+	}
+	if len(spec.Key) == 0 {
+		return nil, fmt.Errorf("key: a collection needs at least one key pointer")
+	}
+	if p := spec.Partitions; p < 1 || p&(p-1) != 0 {
+		return nil, fmt.Errorf("partitions: %d is not a power of two", p)
+	}
+	s, err := schema.Compile(spec.Schema)
+	if err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	key, err := document.NewKey(spec.Key)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	setDefaults(key, s)
+	return &Collection{
+		Name: spec.Name, Spec: spec, Schema: s, Key: key, Partitions: spec.Partitions,
+		docPrefix: docRoot + EncodeToken(spec.Name) + ".",
+	}, nil
+}
+
+// checkName refuses names whose stream the server would refuse, or would share
+// with streams of the server's own or of Weir's.
+func checkName(name string) error {
+	stream := StreamName(name)
+	switch {
+	case name == "":
+		return fmt.Errorf("a collection needs a name")
+	case len(stream) > maxName:
+		return fmt.Errorf("the name takes %d bytes as a stream's name, NATS allows %d: shorten it", len(stream), maxName)
+	case stream == BadStream, strings.HasPrefix(stream, "KV_"), strings.HasPrefix(stream, "OBJ_"):
+		return fmt.Errorf("stream %s is reserved: begin the name with a prefix, as in acmeCo/%s", stream, name)
+	}
+	return nil
+}
+
+// setDefaults lets a schema's default stand in for a key component that a document
+// leaves out.
+func setDefaults(key *document.Key, s *schema.Schema) {
+	shape := s.Shape()
+	for i, pointer := range key.Pointers {
+		sub, exists := shape.Locate(pointer)
+		if exists == schema.Cannot || sub == nil || sub.Default == nil {
+			continue
+		}
+		if key.Defaults == nil {
+			key.Defaults = make([][]byte, len(key.Pointers))
+		}
+		key.Defaults[i] = sub.Default
+	}
+}
+
+// StreamName is the name of the collection's stream.
+func (c *Collection) StreamName() string { return StreamName(c.Name) }
+
+// StreamSubjects is what the collection's stream takes. Nobody publishes to a
+// derivation by hand, so a derived collection has no publishing subjects.
+func (c *Collection) StreamSubjects() []string {
+	token := EncodeToken(c.Name)
+	subjects := []string{docRoot + token + ".>", txnRoot + token + ".>"}
+	if c.Spec.Derive == nil {
+		subjects = append(subjects, pubRoot+token, pubRoot+token+".>")
+	}
+	return subjects
+}
+
+// Transform is the stream's subject transform: it stores what is published under
+// the right number of key tokens where Weir's own writers would. Both are empty
+// for a derived collection.
+func (c *Collection) Transform() (from, to string) {
+	if c.Spec.Derive != nil {
+		return "", ""
+	}
+	token := EncodeToken(c.Name)
+	f, t := strings.Builder{}, strings.Builder{}
+	f.WriteString(pubRoot + token)
+	fmt.Fprintf(&t, "%s%s.{{partition(%d", docRoot, token, c.Partitions)
+	for i := range c.Key.Pointers {
+		f.WriteString(".*")
+		fmt.Fprintf(&t, ",%d", i+1)
+	}
+	t.WriteString(")}}")
+	for i := range c.Key.Pointers {
+		fmt.Fprintf(&t, ".{{wildcard(%d)}}", i+1)
+	}
+	return f.String(), t.String()
+}
+
+// AppendSubject appends the subject that a document is stored under,
+// weir.doc.<c>.<partition>.<k1>... The error is an [*Invalid] when the document
+// has no key.
+func (c *Collection) AppendSubject(dst []byte, d *document.Doc) ([]byte, error) {
+	var room [128]byte
+	packed, err := c.Key.AppendPacked(room[:0], d, 0)
+	if err != nil {
+		return dst, c.badKey(d.Src, err)
+	}
+	dst, err = c.AppendKeySubject(dst, packed)
+	if err != nil {
+		return dst, c.badKey(d.Src, err)
+	}
+	return dst, nil
+}
+
+// AppendKeySubject is [Collection.AppendSubject] by packed key.
+func (c *Collection) AppendKeySubject(dst, packed []byte) ([]byte, error) {
+	begin := len(dst)
+	dst = append(dst, c.docPrefix...)
+	start := len(dst)
+	dst, err := appendTokens(dst, packed)
+	if err != nil {
+		return dst[:begin], err
+	}
+	// The partition hashes the tokens but stands before them: they move up.
+	end := len(dst)
+	var room [12]byte
+	partition := append(strconv.AppendInt(room[:0], int64(partitionOf(dst[start:], c.Partitions)), 10), '.')
+	dst = append(dst, partition...)
+	copy(dst[start+len(partition):], dst[start:end])
+	copy(dst[start:], partition)
+	if len(dst)-begin > maxSubject {
+		return dst[:begin], fmt.Errorf("its subject would take %d bytes, NATS allows %d: the key has too many long components", len(dst)-begin, maxSubject)
+	}
+	return dst, nil
+}
