@@ -55,22 +55,17 @@ func (d *Doc) Get(object uint32, name string) (uint32, bool) {
 	if n.Kind != Object {
 		return 0, false
 	}
-	for k := object + 1; k < n.Next; {
+	for k := object + 1; k < n.Next; k = d.Nodes[k+1].Next {
 		key := &d.Nodes[k]
-		if d.isText(key, name) {
+		if key.Flags&Escaped != 0 {
+			if equalUnescaped(d.Src[key.Off:key.End], name) {
+				return k + 1, true
+			}
+		} else if int(key.End-key.Off) == len(name) && string(d.Src[key.Off:key.End]) == name {
 			return k + 1, true
 		}
-		k = d.Nodes[k+1].Next
 	}
 	return 0, false
-}
-
-// isText reports whether the decoded string at n equals s.
-func (d *Doc) isText(n *Node, s string) bool {
-	if n.Flags&Escaped == 0 {
-		return string(d.Src[n.Off:n.End]) == s
-	}
-	return equalUnescaped(d.Src[n.Off:n.End], s)
 }
 
 // Raw returns the JSON text of a node, strings with their quotes. It is a part of Src.

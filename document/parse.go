@@ -111,7 +111,9 @@ func (p *parser) open(i int, kind Kind) bool {
 		p.fail(i, tooDeep)
 		return false
 	}
-	p.nodes = append(p.nodes, Node{Off: uint32(i), Kind: kind})
+	n := p.add()
+	n.Off, n.End, n.Next, n.N = uint32(i), 0, 0, 0
+	n.Kind, n.Flags = kind, 0
 	return true
 }
 
@@ -209,16 +211,37 @@ func (p *parser) literal(i int, word string, kind Kind) int {
 }
 
 func (p *parser) leaf(off, end int, kind Kind, flags uint8) {
-	p.nodes = append(p.nodes, Node{
-		Off: uint32(off), End: uint32(end), Next: uint32(len(p.nodes)) + 1, Kind: kind, Flags: flags,
-	})
+	n := p.add()
+	n.Off, n.End, n.Next, n.N = uint32(off), uint32(end), uint32(len(p.nodes)), 0
+	n.Kind, n.Flags = kind, flags
+}
+
+// add makes room for a node, which holds what an earlier document left there. Setting its fields one by one is
+// much faster than appending a Node: the copy of a value just built waits for its parts to be stored.
+func (p *parser) add() *Node {
+	n := len(p.nodes)
+	if n == cap(p.nodes) {
+		p.nodes = append(p.nodes, Node{})
+	}
+	p.nodes = p.nodes[:n+1]
+	return &p.nodes[n]
 }
 
 // str reads the string whose opening quote is at i.
 func (p *parser) str(i int) int {
-	start, flags := i+1, uint8(0)
-	for i++; ; {
-		if i = plain(p.src, i); i >= len(p.src) {
+	end := plain(p.src, i+1)
+	if end < len(p.src) && p.src[end] == '"' {
+		p.leaf(i+1, end, String, 0)
+		return end + 1
+	}
+	return p.richString(i+1, end)
+}
+
+// richString reads on in the string that begins at start, from the first byte on that is not plain.
+func (p *parser) richString(start, i int) int {
+	flags := uint8(0)
+	for ; ; i = plain(p.src, i) {
+		if i >= len(p.src) {
 			return p.fail(i, openString)
 		}
 		switch c := p.src[i]; {
