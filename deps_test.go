@@ -1,0 +1,288 @@
+package weir_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// module is the import path of the repository's root.
+const module = "weir"
+
+// A layer is a package, or all packages directly below one ("sources/*"), with
+// its level: imports go only to a lower level. docs/architecture.md, section 2,
+// draws the same list.
+type layer struct {
+	name   string
+	level  int
+	reason string // what an import that breaks the order would spoil
+}
+
+var layers = []layer{
+	{"cmd/weir", 6, "it builds and connects everything, so nothing may depend on it"},
+	{"catalogtest", 5, "it runs the real worker; the control plane gets it as a function, so that publishing can be tested without"},
+	{"worker", 4, "it meets the control plane only in records that journal keeps, so that both can run in different processes"},
+	{"controlplane", 4, "it meets the worker only in records that journal keeps, so that both can run in different processes"},
+	{"controlplane/ui", 4, "it declares the read methods that it needs, so that pages can be tested with functions"},
+	{"sources/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
+	{"sinks/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
+	{"collection", 3, "it makes a collection runnable for whoever runs it, and so knows neither journal nor tasks"},
+	{"sources", 3, "all that a connector's author needs, and nothing of how tasks run"},
+	{"sinks", 3, "all that a connector's author needs, and nothing of how tasks run"},
+	{"derive", 3, "JavaScript over documents: without tasks or streams it can be tested by calling it"},
+	{"catalog", 2, "files in, specs and errors out: pure, so that catalogs are checked without a server"},
+	{"schema", 1, "validation and reduction are functions of documents, used at every level above"},
+	{"document", 0, "everything stands on it"},
+	{"journal", 0, "it carries bytes, headers, subjects and positions, and knows nothing of ours"},
+	{"journal/server", 0, "a NATS server and its settings, for whoever starts one"},
+	{"connector", 0, "messages of the wire protocol, for programs that are not ours as well"},
+}
+
+// Imports within one level, against the general rule.
+var sameLevel = map[string]map[string]string{
+	"sources":  {"collection": "connectors are handed collections' keys and projections"},
+	"sinks":    {"collection": "connectors are handed collections' keys and projections"},
+	"derive":   {"collection": "a module's outputs are documents of its collection"},
+	"sinks/*":  {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
+	"worker":   {},
+	"journal":  {},
+	"document": {},
+}
+
+// Whole trees outside the levels. They may import any layer, and no layer may
+// import them but from tests.
+var besides = map[string]string{
+	"internal/weirtest": "what tests share",
+	"bench":             "a program that measures",
+	"examples":          "their tests run them through the real engine",
+}
+
+// Pairs that the levels would allow, or that deserve a reason of their own.
+var forbidden = []struct{ from, to, reason string }{
+	{"worker", "controlplane", "they meet in records kept by journal"},
+	{"controlplane", "worker", "they meet in records kept by journal"},
+	{"controlplane", "catalogtest", "cmd hands it over as a function value"},
+	{"collection", "journal", "a collection is prepared before anything is written"},
+	{"derive", "journal", "modules see documents, not streams"},
+	{"catalog", "journal", "checking a catalog needs no server"},
+	{"sources", "journal", "a source is told what is durable; it does not write itself"},
+	{"sinks", "journal", "a sink keeps its checkpoint in its own endpoint, or the worker keeps it"},
+}
+
+// Only these may import a library, so that replacing it, or learning that it
+// misbehaves, concerns one place.
+var doors = []struct {
+	library string
+	only    []string
+	reason  string
+}{
+	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "controlplane", "bench"},
+		"journal is the only door to JetStream; the connectors and the API speak NATS to others; bench/limits.go takes the limits without Weir"},
+	{"github.com/nats-io/nats-server/v2", []string{"journal/server", "internal/weirtest"}, "one place sets how our servers run"},
+	{"github.com/dop251/goja", []string{"derive"}, "user code runs in one place"},
+	{"github.com/evanw/esbuild", []string{"derive"}, "user code is bundled in one place"},
+	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"schema"}, "schema decides what a keyword means"},
+	{"github.com/spf13/cobra", []string{"cmd/weir"}, "the command line is one of several clients"},
+	{"go.yaml.in/yaml/v3", []string{"catalog", "cmd/weir"}, "YAML is a form of catalogs, and of nothing inside"},
+	{"modernc.org/sqlite", []string{"sinks/sqlite", "derive", "bench", "internal/weirtest", "cmd/weir"}, "endpoints belong to connectors"},
+}
+
+// An edge is an import of one file.
+type edge struct {
+	file, from, to string // from: directory of the importing package; to: import path, without the module if it is ours
+	ours           bool
+	blank          bool
+	test           bool
+}
+
+func TestImportsGoToLowerLevels(t *testing.T) {
+	for _, e := range edges(t) {
+		if !e.ours || e.test || e.from == e.to {
+			continue
+		}
+		if isBeside(e.to) && !isBeside(e.from) {
+			t.Errorf("%s imports %s, which only tests may (%s)", e.file, e.to, besides[topBeside(e.to)])
+			continue
+		}
+		if isBeside(e.from) {
+			continue
+		}
+		from, ok := layerOf(e.from)
+		if !ok {
+			t.Errorf("%s: package %s has no level: add it to the list here and to docs/architecture.md", e.file, e.from)
+			continue
+		}
+		to, ok := layerOf(e.to)
+		switch {
+		case !ok:
+			t.Errorf("%s: package %s has no level: add it to the list here and to docs/architecture.md", e.file, e.to)
+		case to.level < from.level:
+		case to.level == from.level && isSameLevelAllowed(from.name, e.to):
+		default:
+			t.Errorf("%s: %s (level %d) imports %s (level %d): %s", e.file, e.from, from.level, e.to, to.level, from.reason)
+		}
+	}
+}
+
+func TestForbiddenPairs(t *testing.T) {
+	for _, e := range edges(t) {
+		for _, f := range forbidden {
+			if !e.test && e.ours && isBelow(e.from, f.from) && isBelow(e.to, f.to) {
+				t.Errorf("%s: %s must not import %s: %s", e.file, e.from, e.to, f.reason)
+			}
+		}
+	}
+}
+
+func TestLibrariesHaveOneDoor(t *testing.T) {
+	for _, e := range edges(t) {
+		for _, d := range doors {
+			if e.ours || e.test || !isBelow(e.to, d.library) {
+				continue
+			}
+			if !slices.Contains(d.only, e.from) {
+				t.Errorf("%s imports %s, which only %s may: %s", e.file, e.to, strings.Join(d.only, ", "), d.reason)
+			}
+		}
+	}
+}
+
+// bench may know both NATS and Weir, but the file with the limits may not.
+func TestLimitsKnowNothingOfWeir(t *testing.T) {
+	for _, e := range edges(t) {
+		if e.file != "bench/limits.go" {
+			continue
+		}
+		library := strings.Contains(e.to, ".") // the standard library's paths have no dot in them
+		if e.ours || library && !isBelow(e.to, "github.com/nats-io/nats.go") {
+			t.Errorf("bench/limits.go imports %s: limits stand on the NATS client and the standard library alone", e.to)
+		}
+	}
+}
+
+func TestBlankImportsOnlyInCommands(t *testing.T) {
+	for _, e := range edges(t) {
+		if e.blank && !e.test && e.to != "embed" && !strings.HasPrefix(e.from, "cmd/") {
+			t.Errorf("%s imports %s for its side effects: name what is used, or register it in cmd/weir", e.file, e.to)
+		}
+	}
+}
+
+func TestEveryRowIsALayer(t *testing.T) {
+	for from, to := range sameLevel {
+		names := append([]string{from}, slices.Collect(maps.Keys(to))...)
+		for _, name := range names {
+			if !slices.ContainsFunc(layers, func(l layer) bool { return l.name == name }) && !strings.HasPrefix(name, "sinks/") {
+				t.Errorf("%q in the list of imports within a level is no layer", name)
+			}
+		}
+	}
+	for _, l := range layers {
+		if l.reason == "" {
+			t.Errorf("%s has no reason", l.name)
+		}
+	}
+}
+
+// layerOf finds the row of a package: its own, or that of "<parent>/*".
+func layerOf(pkg string) (layer, bool) {
+	for _, name := range []string{pkg, path.Dir(pkg) + "/*"} {
+		for _, l := range layers {
+			if l.name == name {
+				return l, true
+			}
+		}
+	}
+	return layer{}, false
+}
+
+func isSameLevelAllowed(from, to string) bool {
+	_, ok := sameLevel[from][to]
+	return ok
+}
+
+func isBeside(pkg string) bool { return topBeside(pkg) != "" }
+
+func topBeside(pkg string) string {
+	for name := range besides {
+		if isBelow(pkg, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// isBelow says whether pkg is parent or within it.
+func isBelow(pkg, parent string) bool { return pkg == parent || strings.HasPrefix(pkg, parent+"/") }
+
+func edges(t *testing.T) []edge {
+	t.Helper()
+	var out []edge
+	for _, s := range sources(t) {
+		for _, spec := range s.ast.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatalf("%s: import %s: %v", s.file, spec.Path.Value, err)
+			}
+			ours := isBelow(imported, module)
+			out = append(out, edge{
+				file: s.file, from: s.pkg, to: strings.TrimPrefix(imported, module+"/"), ours: ours,
+				blank: spec.Name != nil && spec.Name.Name == "_", test: s.test,
+			})
+		}
+	}
+	return out
+}
+
+// A source is a Go file of the repository, parsed.
+type source struct {
+	file, pkg string // path of the file and its directory, with slashes, relative to the root
+	test      bool
+	ast       *ast.File
+	lines     int
+}
+
+// sources are the repository's Go files, whatever their build constraints.
+func sources(t *testing.T) []source {
+	t.Helper()
+	var out []source
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		base := d.Name()
+		if d.IsDir() {
+			if name != "." && (strings.HasPrefix(base, ".") || base == "testdata" || base == "node_modules") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(base, ".go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		slashed := filepath.ToSlash(name)
+		out = append(out, source{
+			file: slashed, pkg: path.Dir(slashed), ast: f, lines: fset.File(f.FileStart).LineCount(),
+			// What lies below internal/weirtest is for tests alone.
+			test: strings.HasSuffix(base, "_test.go"),
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("parse the repository: %v", err)
+	}
+	return out
+}
