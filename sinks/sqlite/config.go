@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"weir/sinks/sqltable"
+)
+
+// config is the endpoint's configuration.
+type config struct {
+	Path string `json:"path"` // of the database file; relative to the data directory
+}
+
+const configSchema = `{
+  "type": "object",
+  "title": "SQLite database",
+  "required": ["path"],
+  "additionalProperties": false,
+  "properties": {
+    "path": {
+      "type": "string",
+      "minLength": 1,
+      "title": "Path",
+      "description": "File of the database, made if it does not exist. A relative path is relative to the data directory."
+    }
+  }
+}`
+
+// resource is a binding's resource.
+type resource struct {
+	Table        string `json:"table"`
+	DeltaUpdates bool   `json:"deltaUpdates"`
+}
+
+const resourceSchema = `{
+  "type": "object",
+  "title": "SQLite table",
+  "required": ["table"],
+  "additionalProperties": false,
+  "properties": {
+    "table": {
+      "type": "string",
+      "minLength": 1,
+      "title": "Table",
+      "description": "Name of the table, made if it does not exist.",
+      "x-collection-name": true
+    },
+    "deltaUpdates": {
+      "type": "boolean",
+      "default": false,
+      "title": "Delta updates",
+      "description": "Add a row for each change instead of keeping one row a key."
+    }
+  }
+}`
+
+func parseConfig(text json.RawMessage, dataDir string) (path string, err error) {
+	var c config
+	if err := decode(text, &c); err != nil {
+		return "", fmt.Errorf("sqlite: endpoint config: %w", err)
+	}
+	if c.Path == "" {
+		return "", errors.New("sqlite: endpoint config: path is missing: name the database file, as in { path: totals.db }")
+	}
+	if strings.ContainsRune(c.Path, 0) {
+		return "", fmt.Errorf("sqlite: endpoint config: path %q contains a NUL character", c.Path)
+	}
+	if !filepath.IsAbs(c.Path) {
+		c.Path = filepath.Join(dataDir, c.Path)
+	}
+	return filepath.Abs(c.Path)
+}
+
+func parseResource(text json.RawMessage) (resource, error) {
+	var r resource
+	if err := decode(text, &r); err != nil {
+		return r, fmt.Errorf("resource: %w", err)
+	}
+	if r.Table == "" {
+		return r, errors.New("resource: table is missing: name the table, as in { table: totals }")
+	}
+	if err := sqltable.CheckName(r.Table); err != nil {
+		return r, fmt.Errorf("resource: table %q: the name %w", r.Table, err)
+	}
+	switch folded := sqltable.SQLite().Fold(r.Table); {
+	case strings.HasPrefix(folded, "sqlite_"):
+		return r, fmt.Errorf("resource: table %q: SQLite keeps names that begin with sqlite_ for itself: choose another", r.Table)
+	case folded == checkpointTable || folded == ownerTable:
+		return r, fmt.Errorf("resource: table %q belongs to Weir itself: choose another", r.Table)
+	}
+	return r, nil
+}
+
+// decode reads one JSON object strictly.
+func decode(text json.RawMessage, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more follows the object")
+	}
+	return nil
+}
+
+// checkFile looks at the file without opening it as a database, so that
+// nothing is made or locked.
+func checkFile(path string) error {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return checkDirectory(path)
+	}
+	if err != nil {
+		return fmt.Errorf("sqlite: database: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("sqlite: database: %w", err)
+	}
+	if info.IsDir() {
+		return fmt.Errorf("sqlite: path %s is a directory: name a file in it", path)
+	}
+	const magic = "SQLite format 3\x00"
+	head := make([]byte, len(magic))
+	if n, err := io.ReadFull(f, head); n > 0 && string(head) != magic || n == 0 && err != io.EOF {
+		return notDatabase(path)
+	}
+	return nil
+}
+
+func checkDirectory(path string) error {
+	dir := filepath.Dir(path)
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("sqlite: directory %s, where database %s should be, does not exist: make it, or change path", dir, filepath.Base(path))
+	case err != nil:
+		return fmt.Errorf("sqlite: directory of the database: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("sqlite: %s, where database %s should be, is no directory: change path", dir, filepath.Base(path))
+	}
+	return nil
+}
+
+func notDatabase(path string) error {
+	return fmt.Errorf("sqlite: %s is not a SQLite database: move the file away, or change path", path)
+}
