@@ -1,0 +1,273 @@
+package derive
+
+import (
+	"sort"
+
+	"github.com/dop251/goja"
+
+	"weir/document"
+	"weir/schema"
+)
+
+// RegisterChange is the new value of a register.
+type RegisterChange struct {
+	Key   []byte // the packed shuffle key
+	Value []byte // JSON text; nil: the register is deleted
+}
+
+// registers holds the registers of a shard and the work of the call that runs. A register is JSON text: one
+// copy, exact numbers, a known size. It is parsed when a function asks for it.
+type registers struct {
+	vm        *VM
+	spec      *registerSpec // nil: none declared
+	validator *schema.Validator
+	reducer   *schema.Reducer
+	stored    map[string]string
+	changed   map[string]struct{}
+
+	// The call that runs.
+	active bool
+	packed []byte
+	looked bool // packed, text and there are filled
+	text   string
+	there  bool
+	wrote  bool
+	view   *frame // shows text; nil until it is asked for
+
+	handle  *goja.Object // `register` in JavaScript
+	scratch []byte
+	newer   document.Doc
+}
+
+func newRegisters(vm *VM, spec *registerSpec) *registers {
+	r := &registers{vm: vm, spec: spec, stored: map[string]string{}, changed: map[string]struct{}{}}
+	if spec != nil {
+		r.validator, r.reducer = spec.schema.Validator(), spec.schema.Reducer()
+	}
+	r.handle = vm.rt.NewDynamicObject(&registerHandle{
+		r:      r,
+		set:    vm.rt.ToValue(r.set),
+		reduce: vm.rt.ToValue(r.reduce),
+		remove: vm.rt.ToValue(r.remove),
+	})
+	return r
+}
+
+// begin opens the register of a call.
+func (r *registers) begin(active bool) {
+	r.active, r.looked, r.wrote, r.view = active, false, false, nil
+}
+
+// end closes it; what was written takes effect when the call succeeded.
+func (r *registers) end(success bool) {
+	if success && r.wrote {
+		r.commit()
+	}
+	r.active, r.view, r.text = false, nil, ""
+}
+
+func (r *registers) commit() {
+	old, was := r.stored[string(r.packed)]
+	if was == r.there && old == r.text {
+		return
+	}
+	key := string(r.packed)
+	r.changed[key] = struct{}{}
+	if r.there {
+		r.stored[key] = r.text
+	} else {
+		delete(r.stored, key)
+	}
+}
+
+// look finds the register of the document's shuffle key.
+func (r *registers) look() {
+	if !r.active {
+		r.vm.throw("register used outside its call, or in a transform with `shuffle: any`")
+	}
+	if r.spec == nil {
+		r.vm.throw("the derivation declares no register: add `register: { schema: ... }` to it")
+	}
+	if r.looked {
+		return
+	}
+	r.packed = r.vm.packedKey(r.packed[:0])
+	r.text, r.there = r.stored[string(r.packed)]
+	r.looked = true
+}
+
+// current is the register's text, the initial value when there is none.
+func (r *registers) current() string {
+	if r.there {
+		return r.text
+	}
+	return r.spec.initial
+}
+
+// value is register.value: a view that the function may change without changing the register.
+func (r *registers) value() goja.Value {
+	r.look()
+	if r.view == nil {
+		text := r.current()
+		f := r.vm.takeFrame()
+		f.buf = append(f.buf[:0], text...)
+		if err := f.own.Parse(f.buf); err != nil {
+			r.vm.throw("register cannot be read: " + err.Error())
+		}
+		f.open(&f.own, text)
+		r.view = f
+	}
+	return r.view.value(0, nil)
+}
+
+func (r *registers) set(call goja.FunctionCall) goja.Value {
+	r.look()
+	raw := r.encode("register.set", call.Argument(0))
+	d := r.parse("register.set", &r.newer, raw)
+	r.validate("register.set", d)
+	r.write(raw)
+	return goja.Undefined()
+}
+
+func (r *registers) reduce(call goja.FunctionCall) goja.Value {
+	const what = "register.reduce"
+	r.look()
+	raw := r.encode(what, call.Argument(0))
+	newer := r.parse(what, &r.newer, raw)
+	r.validate(what, newer)
+	f := r.vm.takeFrame()
+	f.buf = append(f.buf[:0], r.current()...)
+	older := r.parse(what, &f.own, f.buf)
+	if !r.validator.Valid(older, 0) {
+		// There is no register, and the default initial null is not a value of its schema: v is the first one.
+		r.write(raw)
+		return goja.Undefined()
+	}
+	out, err := r.reducer.Reduce(nil, []*document.Doc{older, newer}, true)
+	if err != nil {
+		r.vm.throw(what + ": " + err.Error())
+	}
+	r.validate(what, r.parse(what, &f.own, out))
+	r.write(out)
+	return goja.Undefined()
+}
+
+func (r *registers) remove(goja.FunctionCall) goja.Value {
+	r.look()
+	r.text, r.there, r.wrote, r.view = "", false, true, nil
+	return goja.Undefined()
+}
+
+func (r *registers) write(raw []byte) {
+	r.text, r.there, r.wrote, r.view = string(raw), true, true, nil
+}
+
+// encode gives v's JSON text; it is valid until the next call of encode.
+func (r *registers) encode(what string, v goja.Value) []byte {
+	e := encoder{vm: r.vm, dst: r.scratch[:0], limit: r.vm.options.MaxOutputBytes}
+	r.scratch = nil // a toJSON that sets a register in turn gets a buffer of its own
+	if !e.value(v) {
+		if e.err != nil {
+			r.vm.throw(what + ": the value " + e.err.Error())
+		}
+		r.vm.throw(what + " needs a value that JSON can hold; register.delete() removes the register")
+	}
+	r.scratch = e.dst
+	return e.dst
+}
+
+func (r *registers) parse(what string, d *document.Doc, raw []byte) *document.Doc {
+	if err := d.Parse(raw); err != nil {
+		r.vm.throw(what + ": " + err.Error())
+	}
+	return d
+}
+
+func (r *registers) validate(what string, d *document.Doc) {
+	if !r.validator.Valid(d, 0) {
+		r.vm.throw(what + ": the value " + explain(r.spec.schema, d.Src))
+	}
+}
+
+// explain says in one line why a register's value is invalid.
+func explain(s *schema.Schema, raw []byte) string {
+	for _, v := range s.Explain(raw) {
+		at := v.Pointer
+		if at == "" {
+			at = "the root"
+		}
+		return "violates the register's schema at " + at + ": " + v.Rule + ": " + v.Message
+	}
+	return "violates the register's schema"
+}
+
+// load puts a restored value in place; nil deletes.
+func (r *registers) load(packed, value []byte) {
+	if value == nil {
+		delete(r.stored, string(packed))
+		return
+	}
+	r.stored[string(packed)] = string(value)
+}
+
+// changes gives what changed since it was asked last.
+func (r *registers) changes() []RegisterChange {
+	if len(r.changed) == 0 {
+		return nil
+	}
+	all := make([]RegisterChange, 0, len(r.changed))
+	for key := range r.changed {
+		c := RegisterChange{Key: []byte(key)}
+		if text, ok := r.stored[key]; ok {
+			c.Value = []byte(text)
+		}
+		all = append(all, c)
+	}
+	sort.Slice(all, func(i, j int) bool { return string(all[i].Key) < string(all[j].Key) })
+	clear(r.changed)
+	return all
+}
+
+// registerHandle is the object that JavaScript sees as `register`.
+type registerHandle struct {
+	r                   *registers
+	set, reduce, remove goja.Value
+}
+
+// Get implements goja.DynamicObject.
+func (h *registerHandle) Get(name string) goja.Value {
+	switch name {
+	case "value":
+		return h.r.value()
+	case "set":
+		return h.set
+	case "reduce":
+		return h.reduce
+	case "delete":
+		return h.remove
+	}
+	return nil
+}
+
+// Set implements goja.DynamicObject.
+func (h *registerHandle) Set(name string, _ goja.Value) bool {
+	if name == "value" {
+		h.r.vm.throw("register.value cannot be assigned: call register.set(value)")
+	}
+	return false
+}
+
+// Has implements goja.DynamicObject.
+func (h *registerHandle) Has(name string) bool {
+	switch name {
+	case "value", "set", "reduce", "delete":
+		return true
+	}
+	return false
+}
+
+// Delete implements goja.DynamicObject.
+func (h *registerHandle) Delete(name string) bool { return !h.Has(name) }
+
+// Keys implements goja.DynamicObject.
+func (h *registerHandle) Keys() []string { return []string{"value", "set", "reduce", "delete"} }

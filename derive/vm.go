@@ -1,0 +1,390 @@
+package derive
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/dop251/goja"
+	"go.uber.org/zap"
+
+	"weir/document"
+)
+
+// VMOptions are the limits of one VM. Zero values mean the defaults.
+type VMOptions struct {
+	Timeout          time.Duration // of one call; default 5 s
+	Log              *zap.Logger   // where console writes; default nowhere
+	MaxRegisterBytes int           // memory that decoded values may keep between two calls; default 16 MiB
+	MaxOutputBytes   int           // JSON text that one call may return; default 64 MiB
+	MaxStackDepth    int           // nested function calls; default 4096
+}
+
+func (o VMOptions) withDefaults() VMOptions {
+	if o.Timeout <= 0 {
+		o.Timeout = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.MaxRegisterBytes <= 0 {
+		o.MaxRegisterBytes = 16 << 20
+	}
+	if o.MaxOutputBytes <= 0 {
+		o.MaxOutputBytes = document.MaxSize
+	}
+	if o.MaxStackDepth <= 0 {
+		o.MaxStackDepth = 4096
+	}
+	return o
+}
+
+// Meta says where a document comes from.
+type Meta struct {
+	Collection string // the source
+	Transform  string
+	Seq        uint64
+	Time       time.Time
+}
+
+// VM runs a program's functions for one shard and holds the shard's registers. It is used by one goroutine at a
+// time and needs no closing.
+type VM struct {
+	program *Program
+	options VMOptions
+	rt      *goja.Runtime
+	values  *values
+	kinds   kinds
+	watch   *watchdog
+	random  random
+	console *console
+
+	functions  []goja.Callable // by transform
+	enter      goja.Callable   // runs job where the engine catches exceptions
+	job        func()
+	rejections []*goja.Promise // rejected in this call, and nobody looked
+	registers  *registers
+
+	// The call that runs.
+	doc       *document.Doc
+	meta      Meta
+	transform int
+	source    *frame
+	gen       uint64 // number of the call
+	frames    []*frame
+	used      int // frames in use
+	outputs   []output
+	buf       []byte
+	stack     []level
+}
+
+// output is one document that a function returned: bytes of the source document, or a part of buf.
+type output struct {
+	raw        []byte
+	start, end int
+}
+
+// NewVM makes a VM and runs the module's body in it. The error is a *ModuleError when the module is to blame.
+func (p *Program) NewVM(o VMOptions) (*VM, error) {
+	vm := &VM{program: p, options: o.withDefaults()}
+	vm.rt = goja.New()
+	vm.values = newValues(vm.rt)
+	vm.kinds = newKinds(vm.rt)
+	vm.watch = newWatchdog(vm.rt, vm.options.Timeout)
+	vm.registers = newRegisters(vm, p.register)
+	if p.copies {
+		return vm, nil
+	}
+	vm.enter, _ = goja.AssertFunction(vm.rt.ToValue(func(goja.FunctionCall) goja.Value {
+		vm.job()
+		return nil
+	}))
+	vm.rt.SetMaxCallStackSize(vm.options.MaxStackDepth)
+	vm.rt.SetPromiseRejectionTracker(vm.trackRejection)
+	if err := vm.setUpSandbox(); err != nil {
+		return nil, fmt.Errorf("derive %s: %w", p.name, err)
+	}
+	return vm, vm.loadModule()
+}
+
+func (vm *VM) loadModule() error {
+	vm.meta.Time = time.Unix(0, 0).UTC()
+	vm.random.reset(vm.meta)
+	vm.watch.begin()
+	defer vm.watch.end()
+	_, err := vm.rt.RunProgram(vm.program.script)
+	if err == nil {
+		err = vm.lostRejection()
+	}
+	if err != nil {
+		e := vm.callError("module body", err)
+		return &ModuleError{File: e.File, Line: e.Line, Column: e.Column, Message: e.Message}
+	}
+	return vm.findFunctions()
+}
+
+func (vm *VM) findFunctions() error {
+	exports, _ := vm.rt.Get(globalName).(*goja.Object)
+	if exports == nil {
+		exports = vm.rt.NewObject()
+	}
+	for _, t := range vm.program.transforms {
+		var f goja.Callable
+		var names []string
+		if ex := vm.rt.Try(func() {
+			f, _ = goja.AssertFunction(exports.Get(t.function))
+			names = exports.Keys()
+		}); ex != nil {
+			return ex
+		}
+		if f == nil {
+			return vm.program.missing(t, names)
+		}
+		vm.functions = append(vm.functions, f)
+	}
+	return nil
+}
+
+// Apply calls a transform's function with one document and gives each document it returns to emit, as JSON text
+// that is valid until emit returns; a source document that is returned untouched is emitted as the bytes it
+// arrived in. Nothing is emitted unless the whole call succeeds. d must not change until Apply returns.
+// The error is a *CallError or what emit returned.
+func (vm *VM) Apply(transform int, d *document.Doc, meta Meta, emit func(raw []byte) error) error {
+	if vm.program.copies {
+		return emit(d.Raw(0))
+	}
+	vm.begin(transform, d, meta)
+	err := vm.call()
+	vm.end(err == nil)
+	if err != nil {
+		return err
+	}
+	for _, o := range vm.outputs {
+		raw := o.raw
+		if raw == nil {
+			raw = vm.buf[o.start:o.end:o.end]
+		}
+		if err := emit(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (vm *VM) begin(transform int, d *document.Doc, meta Meta) {
+	vm.doc, vm.meta, vm.transform = d, meta, transform
+	vm.gen++
+	vm.outputs, vm.buf = vm.outputs[:0], vm.buf[:0]
+	vm.source = nil
+	vm.random.reset(meta)
+	vm.registers.begin(vm.program.transforms[transform].key != nil)
+	vm.watch.begin()
+}
+
+// end closes the call: views of its documents throw from here on, registers take effect or do not.
+func (vm *VM) end(success bool) {
+	vm.watch.end()
+	vm.gen++
+	vm.registers.end(success)
+	vm.rejections = vm.rejections[:0]
+	for i, f := range vm.frames[:vm.used] {
+		f.close()
+		if f.footprint() > vm.options.MaxRegisterBytes {
+			vm.frames[i] = &frame{vm: vm}
+		}
+	}
+	vm.used, vm.source, vm.doc = 0, nil, nil
+	if cap(vm.buf) > vm.options.MaxRegisterBytes && len(vm.buf) < cap(vm.buf)/4 {
+		vm.buf = append([]byte(nil), vm.buf...)
+	}
+}
+
+// takeFrame gives a frame for the rest of the call.
+func (vm *VM) takeFrame() *frame {
+	if vm.used == len(vm.frames) {
+		vm.frames = append(vm.frames, &frame{vm: vm})
+	}
+	vm.used++
+	return vm.frames[vm.used-1]
+}
+
+// call runs the function and encodes what it returns. A panic of the engine is an error of this call: one
+// document must not bring the worker down.
+func (vm *VM) call() (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = vm.callError(vm.functionName(), fmt.Errorf("the JavaScript engine failed: %v", x))
+		}
+	}()
+	v, err := vm.functions[vm.transform](goja.Undefined(), vm.newArguments())
+	if err == nil {
+		v, err = vm.settled(v)
+	}
+	if err == nil {
+		err = vm.collect(v)
+	}
+	if err == nil {
+		err = vm.lostRejection()
+	}
+	if err != nil {
+		return vm.callError(vm.functionName(), err)
+	}
+	return nil
+}
+
+func (vm *VM) functionName() string { return vm.program.transforms[vm.transform].function }
+
+// settled gives a promise's result; microtasks have run by now, so a promise without one never gets any.
+func (vm *VM) settled(v goja.Value) (goja.Value, error) {
+	o, ok := v.(*goja.Object)
+	if !ok || o.ClassName() != "Promise" {
+		return v, nil
+	}
+	p, ok := o.Export().(*goja.Promise)
+	if !ok {
+		return v, nil
+	}
+	switch p.State() {
+	case goja.PromiseStateFulfilled:
+		return p.Result(), nil
+	case goja.PromiseStateRejected:
+		vm.trackRejection(p, goja.PromiseRejectionHandle)
+		return nil, vm.rethrow(p.Result())
+	}
+	return nil, shapeError("returns a promise that nothing resolves: there are no timers and no I/O to wait for")
+}
+
+// rethrow makes an error of a promise's reason, with the stack of the place where it was thrown.
+func (vm *VM) rethrow(reason goja.Value) error {
+	return vm.inside(func() { panic(reason) })
+}
+
+// inside runs fn where the engine catches what JavaScript throws.
+func (vm *VM) inside(fn func()) error {
+	vm.job = fn
+	_, err := vm.enter(goja.Undefined())
+	vm.job = nil
+	return err
+}
+
+// trackRejection keeps the promises that were rejected without anybody handling them.
+func (vm *VM) trackRejection(p *goja.Promise, operation goja.PromiseRejectionOperation) {
+	if operation == goja.PromiseRejectionReject {
+		vm.rejections = append(vm.rejections, p)
+		return
+	}
+	for i, other := range vm.rejections {
+		if other == p {
+			vm.rejections = append(vm.rejections[:i], vm.rejections[i+1:]...)
+			return
+		}
+	}
+}
+
+// lostRejection is the error of a promise that failed and that nobody awaited.
+func (vm *VM) lostRejection() error {
+	if len(vm.rejections) == 0 {
+		return nil
+	}
+	reason := vm.rejections[0].Result()
+	vm.rejections = vm.rejections[:0]
+	return vm.rethrow(reason)
+}
+
+// shapeError is about what a function returns.
+type shapeError string
+
+func (e shapeError) Error() string { return string(e) }
+
+const wantShape = ": return an array of documents (objects), one document, or nothing"
+
+// collect turns what a function returned into outputs.
+func (vm *VM) collect(v goja.Value) error {
+	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
+		return nil
+	}
+	o, ok := v.(*goja.Object)
+	if !ok {
+		return shapeError("returns the wrong shape, " + kindOf(v) + wantShape)
+	}
+	if vm.untouched(o) {
+		return nil
+	}
+	var err error
+	if thrown := vm.inside(func() { err = vm.encodeOutputs(o) }); thrown != nil {
+		return thrown
+	}
+	return err
+}
+
+// untouched adds an object of a document that nobody changed: its bytes are an output as they are.
+func (vm *VM) untouched(o *goja.Object) bool {
+	if o.ExportType() != vm.kinds.object {
+		return false
+	}
+	l := o.Export().(*lazyObject)
+	if l.dirty || l.gen != l.f.gen {
+		return false
+	}
+	vm.outputs = append(vm.outputs, output{raw: l.f.doc.Raw(l.node)})
+	return true
+}
+
+func (vm *VM) encodeOutputs(o *goja.Object) error {
+	if o.ClassName() != "Array" {
+		return vm.encodeOutput(o, "")
+	}
+	n := int(o.Get("length").ToInteger())
+	for i := 0; i < n; i++ {
+		v := o.Get(index(i))
+		x, ok := v.(*goja.Object)
+		if !ok {
+			return shapeError(fmt.Sprintf("returns the wrong shape, an array with %s at [%d]%s", kindOf(v), i, wantShape))
+		}
+		if vm.untouched(x) {
+			continue
+		}
+		if err := vm.encodeOutput(x, fmt.Sprintf("[%d]", i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (vm *VM) encodeOutput(o *goja.Object, where string) error {
+	start := len(vm.buf)
+	e := encoder{vm: vm, dst: vm.buf, limit: vm.options.MaxOutputBytes, stack: vm.stack[:0]}
+	ok := e.value(o)
+	vm.buf, vm.stack = e.dst, e.stack[:0]
+	switch {
+	case e.err != nil:
+		return shapeError("returns a document that cannot be encoded: " + where + e.err.Error())
+	case len(vm.buf) > e.limit:
+		return shapeError(fmt.Sprintf("returns more than %d bytes", e.limit))
+	case !ok || vm.buf[start] != '{':
+		return shapeError("returns the wrong shape, " + kindOf(o) + located(where) + wantShape)
+	}
+	vm.outputs = append(vm.outputs, output{start: start, end: len(vm.buf)})
+	return nil
+}
+
+func located(where string) string {
+	if where == "" {
+		return ""
+	}
+	return " at " + where
+}
+
+// LoadRegister puts a restored register in place; a nil value deletes. It does not count as a change.
+func (vm *VM) LoadRegister(packed []byte, value []byte) { vm.registers.load(packed, value) }
+
+// Changes gives the registers that changed since it was called last, in key order. The caller owns the memory.
+func (vm *VM) Changes() []RegisterChange { return vm.registers.changes() }
+
+// Register gives the register of a packed shuffle key as JSON text that the caller owns.
+func (vm *VM) Register(packed []byte) (value []byte, ok bool) {
+	text, ok := vm.registers.stored[string(packed)]
+	if !ok {
+		return nil, false
+	}
+	return []byte(text), true
+}
