@@ -83,6 +83,7 @@ func (d *Doc) appendString(dst []byte, i uint32) []byte {
 
 // sortedNames appends an object's names, sorted by their decoded bytes.
 func (d *Doc) sortedNames(names []uint32, object uint32) []uint32 {
+	names = slices.Grow(names, int(d.Nodes[object].N))
 	for k := object + 1; k < d.Nodes[object].Next; k = d.Nodes[k+1].Next {
 		names = append(names, k)
 	}

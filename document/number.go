@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 )
@@ -152,10 +153,11 @@ func Integral(text []byte) bool {
 
 // checkNumber refuses what is no JSON number or has an exponent out of bounds.
 func checkNumber(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("a number is empty")
+	}
 	p := parser{src: text}
-	var one [1]Node
-	p.nodes = one[:0]
-	if len(text) > 0 && p.number(0) == len(text) {
+	if p.number(0) == len(text) {
 		return nil
 	}
 	if p.err != nil {
