@@ -193,17 +193,8 @@ func (d Decimal) Cmp(e Decimal) int {
 	if c := cmp.Compare(sign, e.Sign()); c != 0 || sign == 0 {
 		return c
 	}
-	if d.exp == e.exp && d.wide == nil && e.wide == nil {
-		return cmp.Compare(d.mant, e.mant)
-	}
 	if d.exp < e.exp {
 		return -e.Cmp(d)
-	}
-	switch top, other := d.width()+d.exp, e.width()+e.exp; {
-	case top > other+1:
-		return sign
-	case other > top+1:
-		return -sign
 	}
 	shift := d.exp - e.exp
 	if d.wide == nil && e.wide == nil && shift < int64(len(pow10)) {
@@ -212,6 +203,12 @@ func (d Decimal) Cmp(e Decimal) int {
 			return sign
 		}
 		return sign * cmp.Compare(low, magnitude(e.mant))
+	}
+	switch top, other := d.width()+d.exp, e.width()+e.exp; {
+	case top > other+1:
+		return sign
+	case other > top+1:
+		return -sign
 	}
 	return scale(d.mantissa(), shift).Cmp(e.mantissa())
 }

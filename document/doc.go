@@ -16,6 +16,5 @@
 // A Key packs the values at its pointers into bytes in the tuple encoding of FoundationDB: within a kind of
 // value the packed bytes sort as the values do, and equal values pack to equal bytes (1, 1.0 and 1e0 are one key).
 //
-// Nothing in this package is safe for concurrent use of one Doc while it parses; a parsed Doc, a Pointer, a Key
-// and a Decimal may be read by many goroutines.
+// A Doc belongs to one goroutine while it parses. A parsed Doc, a Pointer, a Key and a Decimal may be read by many.
 package document

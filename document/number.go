@@ -85,9 +85,9 @@ func (t *decimalText) trim() {
 // CompareNumbers orders two numbers by their exact values; both must be texts that Parse accepts as numbers.
 // It takes no memory, however far apart the exponents are.
 func CompareNumbers(a, b []byte) int {
-	if x, ok := smallInteger(a); ok {
-		if y, ok := smallInteger(b); ok {
-			return cmp.Compare(x, y)
+	if x, ok := smallDecimal(a); ok {
+		if y, ok := smallDecimal(b); ok {
+			return x.Cmp(y)
 		}
 	}
 	x, y := splitNumber(a), splitNumber(b)

@@ -244,7 +244,6 @@ func TestNoAllocations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key.Defaults = [][]byte{nil, nil, nil}
 	var d, other Doc
 	var out, packed []byte
 	for _, text := range texts {
