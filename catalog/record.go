@@ -12,12 +12,8 @@ import (
 // writes.
 const RecordVersion = 1
 
-// Kinds of published specs. They are the first tokens of the records' keys.
-const (
-	KindCollection      = "collection"
-	KindCapture         = "capture"
-	KindMaterialization = "materialization"
-)
+// KindCollection is the kind of records of collections, derived or not.
+const KindCollection Kind = "collection"
 
 // PublicationKey is the key of the newest publication in the bucket of the
 // catalog. It is written last in the batch of a publication, so that whoever
@@ -28,8 +24,9 @@ const PublicationKey = "publication"
 // Exactly one of the specs is set.
 type Record struct {
 	V               int              `json:"v"`
-	Publication     string           `json:"publication"` // that wrote it last
-	Catalog         string           `json:"catalog"`     // the root file or directory that it came from
+	Publication     string           `json:"publication"`     // that wrote it last
+	Catalog         string           `json:"catalog"`         // the root file or directory that it came from
+	Block           uint64           `json:"block,omitempty"` // how often the collection's stream was made again
 	Collection      *Collection      `json:"collection,omitempty"`
 	Capture         *Capture         `json:"capture,omitempty"`
 	Materialization *Materialization `json:"materialization,omitempty"`
@@ -64,8 +61,9 @@ func DecodeRecord(text []byte) (Record, error) {
 	return r, nil
 }
 
-// Kind gives the kind of the record's spec.
-func (r Record) Kind() string {
+// Kind gives the kind of the record's spec: the first token of the record's
+// key.
+func (r Record) Kind() Kind {
 	switch {
 	case r.Collection != nil:
 		return KindCollection
@@ -85,6 +83,19 @@ func (r Record) Name() string {
 		return r.Capture.Name
 	case r.Materialization != nil:
 		return r.Materialization.Name
+	}
+	return ""
+}
+
+// Hash gives the hash of the record's spec.
+func (r Record) Hash() string {
+	switch {
+	case r.Collection != nil:
+		return r.Collection.Hash()
+	case r.Capture != nil:
+		return r.Capture.Hash()
+	case r.Materialization != nil:
+		return r.Materialization.Hash()
 	}
 	return ""
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"weir/journal"
+)
+
+// connection holds the flags that say which NATS server to use.
+type connection struct {
+	url     string
+	context string
+	verbose bool
+}
+
+func (c *connection) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&c.url, "nats", "", "URL of a NATS server; the default is NATS_URL, the selected NATS context, or nats://127.0.0.1:4222")
+	f.StringVar(&c.context, "context", "", "NATS context, by name or file")
+	f.BoolVarP(&c.verbose, "verbose", "v", false, "log more, to standard error")
+}
+
+// given says whether the user named a server on the command line.
+func (c *connection) given() bool { return c.url != "" || c.context != "" }
+
+func (c *connection) open(ctx context.Context, role string, log *zap.Logger) (*journal.Conn, error) {
+	conn, err := journal.Connect(ctx, journal.Options{URL: c.url, Context: c.context, Name: "weir/" + version + " " + role, Log: log})
+	if err != nil {
+		return nil, &environmentError{err}
+	}
+	return conn, nil
+}
+
+// logger writes to standard error: warnings and errors, or everything from
+// debug with verbose. Lines are for people on a terminal, JSON elsewhere.
+func (c *connection) logger(level zapcore.Level) *zap.Logger {
+	if c.verbose {
+		level = zapcore.DebugLevel
+	}
+	config := zap.NewProductionEncoderConfig()
+	config.EncodeTime = zapcore.ISO8601TimeEncoder
+	encoder := zapcore.NewJSONEncoder(config)
+	if isTerminal(os.Stderr) {
+		config.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		config.EncodeLevel = zapcore.CapitalLevelEncoder
+		encoder = zapcore.NewConsoleEncoder(config)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), level))
+}
+
+// stateDir is where weir keeps what it makes for this user.
+func stateDir() (string, error) {
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "weir"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", &environmentError{err}
+	}
+	return filepath.Join(home, ".local", "state", "weir"), nil
+}

@@ -1,0 +1,106 @@
+// Command weir keeps Data Flows running on NATS JetStream: one binary with the
+// embedded server, the control plane, the worker and the commands to use them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"weir/catalog"
+	"weir/sinks"
+	"weir/sinks/sqlite"
+	"weir/sources"
+)
+
+// version is set by release builds (-ldflags "-X main.version=...").
+var version = "dev"
+
+// Exit codes.
+const (
+	exitFailed      = 1 // the command ran and failed
+	exitInvalid     = 2 // the catalog or the command line is wrong
+	exitEnvironment = 3 // a server cannot be reached, a port is taken
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() { // the first signal asks, the second one ends the process
+		<-ctx.Done()
+		stop()
+	}()
+	err := root().ExecuteContext(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weir:", err)
+		os.Exit(exitCode(err))
+	}
+}
+
+// root is the command tree: one file a command.
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:           "weir",
+		Short:         "Data Flows on NATS JetStream",
+		Long:          "Weir keeps Data Flows running on NATS JetStream: collections of JSON documents,\nderivations in JavaScript, and materializations that keep destinations up to date.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(),
+		statusCommand(), readCommand(), schemaCommand(), versionCommand())
+	return c
+}
+
+// sinkRegistry holds the built-in materializations. This and sourceRegistry
+// are the only places that name them.
+func sinkRegistry() sinks.Registry {
+	return sinks.Registry{"sqlite": sqlite.New()}
+}
+
+// sourceRegistry holds the built-in captures.
+func sourceRegistry() sources.Registry {
+	return sources.Registry{}
+}
+
+// usageError is a command line that is wrong.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// environmentError is something around weir that is not as it must be.
+type environmentError struct{ err error }
+
+func (e *environmentError) Error() string { return e.err.Error() }
+func (e *environmentError) Unwrap() error { return e.err }
+
+func exitCode(err error) int {
+	var (
+		usage       *usageError
+		environment *environmentError
+		faults      catalog.Errors
+	)
+	switch {
+	case errors.As(err, &usage), errors.As(err, &faults):
+		return exitInvalid
+	case errors.As(err, &environment):
+		return exitEnvironment
+	}
+	return exitFailed
+}
+
+// exactlyOne is the arguments' rule of commands that take one thing.
+func exactlyOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return &usageError{fmt.Errorf("%s takes one %s, as in `weir %s`", cmd.Name(), what, cmd.Use)}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"weir/worker"
+)
+
+// screen shows what tasks do: on a terminal a few lines that are drawn again
+// each second, elsewhere the line that says ready and each change of a state.
+type screen struct {
+	out      io.Writer
+	url      string
+	data     string
+	terminal bool
+
+	lines  int // drawn by the last show
+	before map[string]worker.Status
+	at     time.Time
+}
+
+// ready prints the line that scripts wait for.
+func (s *screen) ready(all []worker.Status) {
+	s.changes(all)
+	fmt.Fprintf(s.out, "ready %s\n", s.url)
+	if s.terminal {
+		fmt.Fprintf(s.out, "data  %s\n\n", s.data)
+		s.show(all)
+	}
+}
+
+// show draws the status, or prints what has changed.
+func (s *screen) show(all []worker.Status) {
+	if !s.terminal {
+		s.changes(all)
+		return
+	}
+	now := time.Now()
+	var b strings.Builder
+	if s.lines > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.lines)
+	}
+	text := statusTable(all, s.before, now.Sub(s.at), s.width())
+	b.WriteString(text)
+	b.WriteString("Ctrl-C stops.\n")
+	s.lines = strings.Count(text, "\n") + 1
+	fmt.Fprint(s.out, b.String())
+	s.remember(all, now)
+}
+
+// end draws the last status.
+func (s *screen) end(all []worker.Status) {
+	if s.terminal {
+		s.show(all)
+		fmt.Fprintln(s.out, "stopped; started again it goes on from here")
+	}
+}
+
+// changes prints a line for each task whose trouble is new or over.
+func (s *screen) changes(all []worker.Status) {
+	for _, t := range all {
+		old, known := s.before[statusName(t)]
+		trouble := t.State == worker.StateFailed || t.State == worker.StateRetrying
+		wasTrouble := old.State == worker.StateFailed || old.State == worker.StateRetrying
+		switch {
+		case trouble && (old.State != t.State || message(old) != message(t)):
+			fmt.Fprintf(s.out, "%s %s %s: %s\n", t.State, t.Kind, t.Task, message(t))
+		case known && wasTrouble && !trouble:
+			fmt.Fprintf(s.out, "%s %s %s\n", t.State, t.Kind, t.Task)
+		}
+	}
+	s.remember(all, time.Now())
+}
+
+func (s *screen) remember(all []worker.Status, now time.Time) {
+	s.before, s.at = map[string]worker.Status{}, now
+	for _, t := range all {
+		s.before[statusName(t)] = t
+	}
+}
+
+// width is that of the terminal, in columns.
+func (s *screen) width() int {
+	if f, ok := s.out.(*os.File); ok {
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 40 {
+			return w
+		}
+	}
+	return 100
+}
+
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func statusName(t worker.Status) string { return t.Kind + " " + t.Task + " " + t.Shard }
+
+func message(t worker.Status) string {
+	if t.Why == nil {
+		return ""
+	}
+	return t.Why.Message
+}

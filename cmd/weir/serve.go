@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap/zapcore"
+
+	"weir/controlplane"
+	"weir/worker"
+)
+
+type serve struct {
+	connection
+	data string
+	role string
+}
+
+func serveCommand() *cobra.Command {
+	s := &serve{}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run what is published on a NATS server, until stopped",
+		Long: `Runs the control plane and a worker against a NATS server that is there. It
+publishes nothing itself: it follows what "weir publish" publishes.`,
+		Example: "  weir serve --nats nats://127.0.0.1:4222 --data /var/lib/weir",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return s.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	s.connection.flags(c)
+	c.Flags().StringVar(&s.data, "data", "", "data directory, for relative paths of endpoints; the default is under the user's state directory")
+	c.Flags().StringVar(&s.role, "role", "all", "all, worker or controlplane")
+	return c
+}
+
+func (s *serve) run(ctx context.Context, out io.Writer) error {
+	if s.role != "all" && s.role != "worker" && s.role != "controlplane" {
+		return &usageError{fmt.Errorf("--role %s is unknown: all, worker or controlplane", s.role)}
+	}
+	data, err := dataDir(s.data, "serve")
+	if err != nil {
+		return err
+	}
+	log := s.logger(zapcore.InfoLevel)
+	conn, err := s.open(ctx, "serve", log)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, warning := range conn.Warnings(ctx) {
+		log.Warn(warning)
+	}
+	if s.role != "worker" {
+		if err := controlplane.Prepare(ctx, conn); err != nil {
+			return err
+		}
+	}
+	if s.role == "controlplane" {
+		fmt.Fprintf(out, "ready %s\n", conn.URL())
+		<-ctx.Done()
+		return nil
+	}
+	w, err := worker.New(ctx, workerOptions(conn, data, log))
+	if err != nil {
+		return err
+	}
+	return watch(ctx, w, &screen{out: out, url: conn.URL(), data: data, terminal: isTerminal(out)})
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"weir/catalog"
+	"weir/controlplane"
+	"weir/journal"
+	"weir/journal/server"
+	"weir/worker"
+)
+
+// up holds the flags of `weir up`.
+type up struct {
+	connection
+	data string
+	port int
+}
+
+func upCommand() *cobra.Command {
+	u := &up{}
+	c := &cobra.Command{
+		Use:   "up CATALOG",
+		Short: "Publish a catalog and keep it running, with a NATS server of its own",
+		Long: `Publishes the catalog (a file, or a directory that holds a flow.yaml), runs its
+tasks and shows what they do until Ctrl-C. Started again it goes on where it was.
+
+The NATS server is embedded: JetStream on disk, every write synced. With --nats or
+--context a server that is there is used instead. Any NATS client publishes
+documents to weir.pub.<collection>.<key>, or without a key to weir.pub.<collection>.
+
+The catalog is the whole wish: what is gone from it stops, its streams stay.`,
+		Example: `  weir up examples/orders
+  weir up examples/orders --port 0 --data /var/lib/weir/orders
+  nats pub weir.pub.acmeCo/orders '{"id": "o-1", ...}'`,
+		Args: exactlyOne("CATALOG"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return u.run(cmd.Context(), args[0], cmd.OutOrStdout())
+		},
+	}
+	u.connection.flags(c)
+	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
+	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
+	return c
+}
+
+func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
+	root, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	c, err := catalog.Load(path)
+	if err != nil {
+		return err
+	}
+	if err := controlplane.Build(c); err != nil {
+		return err
+	}
+	if u.data, err = dataDir(u.data, root); err != nil {
+		return err
+	}
+	log := u.logger(zapcore.WarnLevel)
+	conn, stop, err := u.connect(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	for _, warning := range conn.Warnings(ctx) {
+		log.Warn(warning)
+	}
+	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data}
+	if err := connectors.Check(ctx, c); err != nil {
+		return err
+	}
+	if _, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version}); err != nil {
+		return err
+	}
+	w, err := worker.New(ctx, workerOptions(conn, u.data, log))
+	if err != nil {
+		return err
+	}
+	return watch(ctx, w, &screen{out: out, url: conn.URL(), data: u.data, terminal: isTerminal(out)})
+}
+
+// connect starts the embedded server, or uses the one that the user named.
+// stop ends both, in that order: connection, then server.
+func (u *up) connect(ctx context.Context, log *zap.Logger) (conn *journal.Conn, stop func(), err error) {
+	if u.given() {
+		conn, err = u.open(ctx, "up", log)
+		if err != nil {
+			return nil, nil, err
+		}
+		return conn, conn.Close, nil
+	}
+	s, err := server.Start(server.Options{StoreDir: filepath.Join(u.data, "nats"), Port: u.port, Log: log})
+	if err != nil {
+		return nil, nil, &environmentError{err}
+	}
+	conn, err = journal.Connect(ctx, journal.Options{URL: s.URL(), InProcess: s.Raw(), Name: "weir/" + version + " up", MaxBatch: server.MaxBatch, Log: log})
+	if err != nil {
+		s.Stop()
+		return nil, nil, &environmentError{err}
+	}
+	return conn, func() {
+		conn.Close()
+		s.Stop()
+	}, nil
+}
+
+// watch runs the worker, says when it is ready, and shows what it does until
+// the context ends and every task has drained.
+func watch(ctx context.Context, w *worker.Worker, s *screen) error {
+	var running sync.WaitGroup
+	ended := make(chan error, 1)
+	running.Add(1)
+	go func() {
+		defer running.Done()
+		ended <- w.Run(ctx)
+	}()
+	defer running.Wait()
+	if err := w.Settled(ctx); err != nil {
+		if errors.Is(err, context.Canceled) {
+			return <-ended
+		}
+		return err
+	}
+	s.ready(w.Status())
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			s.end(w.Status())
+			return err
+		case <-tick.C:
+			s.show(w.Status())
+		}
+	}
+}
+
+func workerOptions(conn *journal.Conn, data string, log *zap.Logger) worker.Options {
+	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, Log: log}
+}
+
+// dataDir gives the data directory, made if it is not there: the one that the
+// user named, or one that belongs to this catalog.
+func dataDir(named, root string) (string, error) {
+	if named == "" {
+		state, err := stateDir()
+		if err != nil {
+			return "", err
+		}
+		sum := sha256.Sum256([]byte(root))
+		named = filepath.Join(state, filepath.Base(root)+"-"+hex.EncodeToString(sum[:4]))
+	}
+	abs, err := filepath.Abs(named)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(abs, 0o755); err != nil {
+		return "", &environmentError{fmt.Errorf("data directory: %w", err)}
+	}
+	return abs, nil
+}

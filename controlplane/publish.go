@@ -1,0 +1,291 @@
+package controlplane
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/journal"
+)
+
+// Buckets that the control plane and workers meet in.
+const catalogBucket = "weir_catalog"
+
+// newBlock is the distance of the first sequences of a stream and of the one
+// made again in its place: a sequence is never used twice.
+const newBlock = 1 << 40
+
+// Options of a publication.
+type Options struct {
+	Catalog string // the root file or directory, for records
+	Prune   bool   // what an earlier publication of the same root wrote, and is gone from it, stops
+	Build   string // version of weir, for the streams' metadata
+}
+
+// Published says what a publication did. Names are sorted.
+type Published struct {
+	ID        string   `json:"id"` // empty when nothing changed
+	Created   []string `json:"created,omitempty"`
+	Changed   []string `json:"changed,omitempty"`
+	Removed   []string `json:"removed,omitempty"`
+	Unchanged []string `json:"unchanged,omitempty"`
+}
+
+// Publish makes a built catalog the published one: streams first, then the
+// records in one step. It refuses what would break a collection that is
+// there. The error is catalog.Errors when the catalog is at fault.
+func Publish(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (Published, error) {
+	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"})
+	if err != nil {
+		return Published{}, fmt.Errorf("bucket of the catalog: %w", err)
+	}
+	was, revision, err := readRecords(ctx, bucket)
+	if err != nil {
+		return Published{}, err
+	}
+	want := records(c, o)
+	if err := carryBlocks(ctx, conn, was, want); err != nil {
+		return Published{}, err
+	}
+	p, changes, err := plan(was, want, o)
+	if err != nil {
+		return p, err
+	}
+	if err := ensureStreams(ctx, conn, want, o); err != nil {
+		return p, err
+	}
+	if len(changes) == 0 {
+		return p, nil
+	}
+	return p, write(ctx, conn, bucket, &p, changes, revision, o)
+}
+
+// Unpublish removes the records of a root's specs: their tasks stop, their
+// streams stay.
+func Unpublish(ctx context.Context, conn *journal.Conn, root string) (Published, error) {
+	return Publish(ctx, conn, &catalog.Catalog{}, Options{Catalog: root, Prune: true})
+}
+
+// Records gives every published spec.
+func Records(ctx context.Context, conn *journal.Conn) ([]catalog.Record, error) {
+	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"})
+	if err != nil {
+		return nil, fmt.Errorf("bucket of the catalog: %w", err)
+	}
+	all, _, err := readRecords(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]catalog.Record, 0, len(all))
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		out = append(out, all[key])
+	}
+	return out, nil
+}
+
+// readRecords gives the published records by key, and the revision of the
+// newest publication (0: none yet).
+func readRecords(ctx context.Context, bucket *journal.Bucket) (map[string]catalog.Record, uint64, error) {
+	was := map[string]catalog.Record{}
+	var revision uint64
+	err := bucket.Scan(ctx, "", func(e journal.Entry) error {
+		if e.Key == catalog.PublicationKey {
+			revision = e.Revision
+			return nil
+		}
+		r, err := catalog.DecodeRecord(e.Value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.Key, err)
+		}
+		was[e.Key] = r
+		return nil
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the published catalog: %w", err)
+	}
+	return was, revision, nil
+}
+
+// records gives the records of a catalog by their keys.
+func records(c *catalog.Catalog, o Options) map[string]catalog.Record {
+	out := map[string]catalog.Record{}
+	add := func(r catalog.Record) {
+		r.V, r.Catalog = catalog.RecordVersion, o.Catalog
+		out[string(r.Kind())+"."+collection.KVKey(r.Name())] = r
+	}
+	for _, spec := range c.Collections {
+		add(catalog.Record{Collection: spec})
+	}
+	for _, spec := range c.Captures {
+		add(catalog.Record{Capture: spec})
+	}
+	for _, spec := range c.Materializations {
+		add(catalog.Record{Materialization: spec})
+	}
+	return out
+}
+
+// plan compares what is published with what is wanted. It asks nobody and
+// changes nothing.
+func plan(was map[string]catalog.Record, want map[string]catalog.Record, o Options) (Published, map[string]*catalog.Record, error) {
+	var p Published
+	var faults catalog.Errors
+	changes := map[string]*catalog.Record{}
+	for key, r := range want {
+		old, ok := was[key]
+		switch {
+		case !ok:
+			p.Created = append(p.Created, r.Name())
+		case old.Hash() == r.Hash() && old.Block == r.Block:
+			p.Unchanged = append(p.Unchanged, r.Name())
+			continue
+		default:
+			p.Changed = append(p.Changed, r.Name())
+			faults = append(faults, incompatible(old.Collection, r.Collection)...)
+		}
+		changes[key] = &r
+	}
+	for key, old := range was {
+		if _, ok := want[key]; !ok && o.Prune && old.Catalog == o.Catalog {
+			p.Removed = append(p.Removed, old.Name())
+			changes[key] = nil
+		}
+	}
+	for _, names := range [][]string{p.Created, p.Changed, p.Removed, p.Unchanged} {
+		slices.Sort(names)
+	}
+	if len(faults) > 0 {
+		return p, nil, faults
+	}
+	return p, changes, nil
+}
+
+// incompatible lists the changes of a collection that its stored documents
+// forbid.
+func incompatible(old, now *catalog.Collection) catalog.Errors {
+	if old == nil || now == nil {
+		return nil
+	}
+	at := fault(now.Origin, "collections", now.Name, errors.New(""))
+	var faults catalog.Errors
+	add := func(path, message string) {
+		f := at
+		f.Path += path
+		f.Message = message
+		f.Hint = "publish a new collection under another name, with a derivation `using: {copy: {}}` that reads this one"
+		faults = append(faults, f)
+	}
+	if !slices.Equal(old.Key, now.Key) {
+		add("/key", fmt.Sprintf("the key of a published collection cannot change: it is [%s], its documents are stored under it", strings.Join(old.Key, ", ")))
+	}
+	if old.Partitions != now.Partitions {
+		add("/partitions", fmt.Sprintf("the number of partitions of a published collection cannot change: it is %d", old.Partitions))
+	}
+	return faults
+}
+
+// carryBlocks keeps the block of sequences of each collection. A stream that
+// was published before and is gone is made again in the next block: a
+// sequence is never used twice.
+func carryBlocks(ctx context.Context, conn *journal.Conn, was, want map[string]catalog.Record) error {
+	for key, r := range want {
+		old, ok := was[key]
+		if !ok || r.Collection == nil {
+			continue
+		}
+		r.Block = old.Block
+		_, err := conn.StreamInfo(ctx, collection.StreamName(r.Name()))
+		if errors.Is(err, journal.ErrNoStream) {
+			r.Block++
+		} else if err != nil {
+			return fmt.Errorf("stream of %s: %w", r.Name(), err)
+		}
+		want[key] = r
+	}
+	return nil
+}
+
+// ensureStreams makes the streams of the wanted collections, and the one of
+// quarantined documents.
+func ensureStreams(ctx context.Context, conn *journal.Conn, want map[string]catalog.Record, o Options) error {
+	bad := journal.StreamConfig{Name: collection.BadStream, Subjects: []string{collection.BadSubjects}, Metadata: map[string]string{"weir.kind": "quarantine", "weir.build": o.Build}}
+	if _, err := conn.EnsureStream(ctx, bad); err != nil {
+		return fmt.Errorf("stream of quarantined documents: %w", err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		r := want[key]
+		if r.Collection == nil {
+			continue
+		}
+		c, err := collection.New(r.Collection)
+		if err != nil {
+			return err
+		}
+		config := journal.StreamConfig{
+			Name: collection.StreamName(c.Name), Subjects: c.StreamSubjects(), FirstSeq: r.Block * newBlock,
+			Metadata: map[string]string{"weir.kind": "collection", "weir.build": o.Build, "weir.catalog-name": c.Name},
+		}
+		if from, to := c.Transform(); from != "" {
+			config.Transform = &journal.Transform{From: from, To: to}
+		}
+		if _, err := conn.EnsureStream(ctx, config); err != nil {
+			return fmt.Errorf("stream of %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// write writes the records and, last, the publication's own: one batch,
+// refused when somebody else published meanwhile.
+func write(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket, p *Published, changes map[string]*catalog.Record, revision uint64, o Options) error {
+	now := time.Now().UTC()
+	p.ID = catalog.NewPublicationID(now)
+	batch := make([]journal.Change, 0, len(changes)+1)
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		change := journal.Change{Key: key}
+		if r := changes[key]; r != nil {
+			r.Publication = p.ID
+			text, err := json.Marshal(r)
+			if err != nil {
+				return fmt.Errorf("encode %s: %w", r.Name(), err)
+			}
+			if limit := conn.MaxPayload() - 1024; len(text) > limit {
+				return fmt.Errorf("%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d: make them smaller, or raise max_payload", r.Name(), len(text), limit)
+			}
+			change.Value = text
+		}
+		batch = append(batch, change)
+	}
+	own, err := json.Marshal(catalog.Publication{V: catalog.RecordVersion, ID: p.ID, Time: now, Catalog: o.Catalog, Changed: append(slices.Clone(p.Created), p.Changed...), Removed: p.Removed})
+	if err != nil {
+		return fmt.Errorf("encode publication: %w", err)
+	}
+	batch = append(batch, journal.Change{Key: catalog.PublicationKey, Value: own, Expect: &revision})
+	if len(batch) > conn.MaxBatch() {
+		return fmt.Errorf("the publication changes %d specs, but this server takes %d in one step: publish parts of the catalog one after the other", len(batch)-1, conn.MaxBatch()-1)
+	}
+	_, err = bucket.Apply(ctx, batch)
+	if errors.Is(err, journal.ErrConflict) {
+		return errors.New("somebody else published at the same time: look at what they changed, then publish again")
+	}
+	if err != nil {
+		return fmt.Errorf("write the publication: %w", err)
+	}
+	return nil
+}
+
+// Prepare makes what must be there before anything is published, so that
+// workers and clients find it.
+func Prepare(ctx context.Context, conn *journal.Conn) error {
+	if _, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"}); err != nil {
+		return fmt.Errorf("bucket of the catalog: %w", err)
+	}
+	return ensureStreams(ctx, conn, nil, Options{})
+}

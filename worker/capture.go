@@ -1,0 +1,294 @@
+package worker
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/journal"
+	"weir/sinks"
+	"weir/sources"
+)
+
+// capture writes what a source gives to one collection.
+type capture struct {
+	*outlet
+	session sources.Session
+	state   json.RawMessage // the connector's, after the open transaction
+	unacked int             // checkpoints in the open transaction
+	seen    uint64          // checkpoints since this start, which stand for sequences in errors
+	source  *source         // has no position key: a source's position is its state
+}
+
+// captureSpec is what a capture needs beside its environment.
+type captureSpec struct {
+	spec     *catalog.Capture
+	source   sources.Source
+	interval time.Duration // from one opening to the next, for a source that ends
+}
+
+// runCapture is one start of a capture's shard. A source that has nothing
+// more is opened again when its interval has passed.
+func runCapture(ctx context.Context, stop <-chan struct{}, e *env, s captureSpec, known collections) error {
+	target, err := captureTarget(s.spec, known)
+	if err != nil {
+		return err
+	}
+	for {
+		began := time.Now()
+		if err := captureOnce(ctx, stop, e, s, target); err != nil || closed(stop) {
+			return err
+		}
+		timer := time.NewTimer(time.Until(began.Add(s.interval)))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-stop:
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// captureTarget gives the one collection that the capture writes.
+func captureTarget(spec *catalog.Capture, known collections) (*collection.Collection, error) {
+	name := ""
+	for _, b := range spec.Bindings {
+		switch {
+		case b.Disable:
+		case name != "" && name != b.Target:
+			return nil, fmt.Errorf("capture %s writes to %s and %s: a capture into several collections is not supported yet, make one capture for each", spec.Name, name, b.Target)
+		default:
+			name = b.Target
+		}
+	}
+	if name == "" {
+		return nil, errors.New("every binding of this capture is disabled")
+	}
+	return known.get(name)
+}
+
+func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpec, target *collection.Collection) error {
+	c := &capture{source: &source{collection: target}}
+	open, err := prepareSource(ctx, e, s, target)
+	if err != nil {
+		return err
+	}
+	if c.outlet, err = openOutlet(ctx, e, target, false, nil); err != nil {
+		return err
+	}
+	defer c.outlet.close()
+	c.state = c.shard.state
+	open.State = c.state
+	if c.session, err = s.source.Open(ctx, open); err != nil {
+		return fmt.Errorf("open source: %w", err)
+	}
+	p := startPulling(ctx, stop, c.session)
+	defer p.end()
+	e.started(func() uint64 { return 0 })
+	l := loop[sources.Batch]{in: p, out: c, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	return l.run(ctx, p.drain)
+}
+
+// prepareSource validates the capture and prepares its endpoint.
+func prepareSource(ctx context.Context, e *env, s captureSpec, target *collection.Collection) (sources.OpenRequest, error) {
+	r := sources.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: s.spec.Endpoint.Config}
+	for _, b := range s.spec.Bindings {
+		if !b.Disable {
+			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: target.Name, Key: target.Spec.Key}})
+		}
+	}
+	validated, err := s.source.Validate(ctx, sources.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
+	if err != nil {
+		return r, fmt.Errorf("validate: %w", err)
+	}
+	if len(validated.Bindings) != len(r.Bindings) {
+		return r, fmt.Errorf("validate: the source answered for %d bindings of %d", len(validated.Bindings), len(r.Bindings))
+	}
+	i := 0
+	for _, b := range s.spec.Bindings {
+		if !b.Disable {
+			r.Bindings[i].StateKey = sinks.StateKey(validated.Bindings[i].ResourcePath, b.Backfill)
+			i++
+		}
+	}
+	applied, err := s.source.Apply(ctx, sources.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
+	if err != nil {
+		return r, fmt.Errorf("apply: %w", err)
+	}
+	e.applied(applied.Action)
+	return r, nil
+}
+
+// add takes all documents of one checkpoint: a transaction holds whole ones.
+func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
+	c.seen++
+	c.outputs = 0
+	for i, d := range in.Documents {
+		c.env.counters.read(len(d.Data))
+		c.outputs++
+		if err := c.combiner().Add(d.Data); err != nil {
+			m := &journal.Message{Subject: c.env.task, Seq: c.seen, Data: d.Data}
+			if err := c.env.reject(ctx, c.target, m, i, err); err != nil {
+				return more, err
+			}
+		}
+	}
+	if in.State != nil {
+		state, err := nextState(c.state, in.State, in.Merge)
+		if err != nil {
+			return more, fmt.Errorf("connector state: %w", err)
+		}
+		c.state = state
+	}
+	c.unacked++
+	return c.took(c.source, c.seen, false)
+}
+
+// stage drains the documents into a batch (step 1).
+func (c *capture) stage(context.Context) (func(context.Context) error, error) {
+	t, err := c.drain()
+	if err != nil {
+		return nil, fmt.Errorf("combine: %w", err)
+	}
+	t.state = c.state
+	n := c.unacked
+	c.unacked = 0
+	return c.commit(t, func(ctx context.Context) error {
+		if err := c.session.Acknowledge(ctx, n); err != nil {
+			return fmt.Errorf("acknowledge: %w", err)
+		}
+		return nil
+	}), nil
+}
+
+// pulls reads a source ahead of the loop, by one batch.
+type pulls struct {
+	batches chan pulled // one: what is read ahead is what a source gives at once
+	nudge   chan struct{}
+	drain   chan struct{} // closed when the source has ended or the task is to stop
+	once    sync.Once
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	session sources.Session
+}
+
+type pulled struct {
+	batch sources.Batch
+	err   error
+}
+
+func startPulling(ctx context.Context, stop <-chan struct{}, session sources.Session) *pulls {
+	p := &pulls{batches: make(chan pulled, 1), nudge: make(chan struct{}, 1), drain: make(chan struct{}), session: session}
+	ctx, p.cancel = context.WithCancel(ctx)
+	p.done.Add(2)
+	go func() {
+		defer p.done.Done()
+		p.pull(ctx)
+	}()
+	go func() {
+		defer p.done.Done()
+		select {
+		case <-stop:
+			p.finish()
+		case <-ctx.Done():
+		}
+	}()
+	return p
+}
+
+func (p *pulls) pull(ctx context.Context) {
+	for {
+		batch, err := p.session.Pull(ctx)
+		select {
+		case p.batches <- pulled{batch, err}:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case p.nudge <- struct{}{}:
+		default:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *pulls) next() (sources.Batch, bool, error) {
+	select {
+	case got := <-p.batches:
+		if errors.Is(got.err, io.EOF) {
+			p.finish()
+			return sources.Batch{}, false, nil
+		}
+		if got.err != nil {
+			return sources.Batch{}, false, fmt.Errorf("pull: %w", got.err)
+		}
+		return got.batch, true, nil
+	default:
+		return sources.Batch{}, false, nil
+	}
+}
+
+func (p *pulls) wake() <-chan struct{} { return p.nudge }
+
+func (p *pulls) finish() { p.once.Do(func() { close(p.drain) }) }
+
+// end closes the session and waits for the goroutines.
+func (p *pulls) end() {
+	p.cancel()
+	p.done.Wait()
+	_ = p.session.Close() // what counts is durable already
+}
+
+// nextState replaces a connector's state, or merges a patch into it as RFC
+// 7396 says.
+func nextState(state, next json.RawMessage, merge bool) (json.RawMessage, error) {
+	if !merge {
+		return next, nil
+	}
+	var target, patch any
+	for _, part := range []struct {
+		text json.RawMessage
+		into *any
+	}{{state, &target}, {next, &patch}} {
+		if len(part.text) == 0 {
+			continue
+		}
+		d := json.NewDecoder(bytes.NewReader(part.text))
+		d.UseNumber()
+		if err := d.Decode(part.into); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(mergePatch(target, patch))
+}
+
+func mergePatch(target, patch any) any {
+	changes, ok := patch.(map[string]any)
+	if !ok {
+		return patch
+	}
+	object, ok := target.(map[string]any)
+	if !ok {
+		object = map[string]any{}
+	}
+	for name, value := range changes {
+		if value == nil {
+			delete(object, name)
+		} else {
+			object[name] = mergePatch(object[name], value)
+		}
+	}
+	return object
+}

@@ -1,0 +1,313 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/derive"
+	"weir/document"
+	"weir/journal"
+)
+
+// derivation writes one derived collection from its sources.
+type derivation struct {
+	*outlet
+	sources  []*source
+	decoders []*decoder
+	vm       *derive.VM // nil for copy
+}
+
+// runDerivation is one start of a derivation's shard: claim, read, derive,
+// commit, until the context ends, stop is closed, or something fails.
+func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Collection, known collections) error {
+	target, err := known.get(spec.Name)
+	if err != nil {
+		return err
+	}
+	d := &derivation{}
+	if d.sources, err = transformSources(spec.Derive, e.token, known); err != nil {
+		return err
+	}
+	for _, s := range d.sources {
+		d.decoders = append(d.decoders, newDecoder(s.collection))
+	}
+	var register func(key, value []byte)
+	if spec.Derive.Using.Copy == nil {
+		if d.vm, err = newVM(e, spec); err != nil {
+			return err
+		}
+		register = d.vm.LoadRegister
+	}
+	if d.outlet, err = openOutlet(ctx, e, target, spec.Derive.Register != nil, register); err != nil {
+		return err
+	}
+	defer d.outlet.close()
+	in, err := openMerge(ctx, e.conn, e.task, e.token, d.sources, d.shard.positions, e.limits.ReadAhead)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	e.started(in.lag)
+	l := loop[input]{in: in, out: d, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	return l.run(ctx, stop)
+}
+
+// transformSources gives the sources of the transforms that are not disabled.
+func transformSources(d *catalog.Derivation, token string, known collections) ([]*source, error) {
+	var out []*source
+	for i, t := range d.Transforms {
+		if t.Disable {
+			continue
+		}
+		c, err := known.get(t.Source.Name)
+		if err != nil {
+			return nil, fmt.Errorf("transform %s: %w", t.Name, err)
+		}
+		out = append(out, &source{
+			key:        positionKey(t.Name, t.Backfill, token, t.Source.Name),
+			collection: c,
+			filter:     collection.DocFilter(t.Source.Name),
+			priority:   t.Priority,
+			index:      i,
+		})
+	}
+	if len(out) == 0 {
+		return nil, errors.New("every transform of this derivation is disabled")
+	}
+	return out, nil
+}
+
+func newVM(e *env, spec *catalog.Collection) (*derive.VM, error) {
+	program, err := derive.Compile(spec.Derive, spec.Name)
+	if err != nil {
+		return nil, fmt.Errorf("compile module: %w", err)
+	}
+	vm, err := program.NewVM(derive.VMOptions{Timeout: e.limits.CallTimeout, Log: e.log, MaxRegisterBytes: e.limits.Registers})
+	if err != nil {
+		return nil, fmt.Errorf("start module: %w", err)
+	}
+	return vm, nil
+}
+
+// add decodes one source document and puts what the transform makes of it
+// into the open transaction.
+func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
+	s := d.sources[in.source]
+	alone := d.env.suspects.has(s.key, in.message.Seq)
+	if d.wantsFresh(alone) {
+		return before, nil
+	}
+	d.env.counters.read(len(in.message.Data))
+	doc, err := d.decoders[in.source].decode(&in.message)
+	if err != nil {
+		err = d.env.reject(ctx, s.collection, &in.message, 0, err)
+	} else {
+		err = d.apply(ctx, in, doc)
+	}
+	if err != nil {
+		return more, blame(s, in.message.Seq, err)
+	}
+	v, err := d.took(s, in.message.Seq, alone)
+	if err != nil {
+		return more, blame(s, in.message.Seq, err)
+	}
+	return v, nil
+}
+
+// apply calls the transform and combines its outputs.
+func (d *derivation) apply(ctx context.Context, in input, doc *document.Doc) error {
+	s, n := d.sources[in.source], 0
+	output := func(err error, raw []byte) error {
+		n++
+		if err == nil {
+			return nil
+		}
+		rejected := &journal.Message{Subject: in.message.Subject, Seq: in.message.Seq, Data: raw}
+		return d.env.reject(ctx, d.target, rejected, n, err)
+	}
+	if d.vm == nil {
+		return output(d.combiner().AddDoc(doc), in.message.Data)
+	}
+	meta := derive.Meta{Collection: s.collection.Name, Seq: in.message.Seq, Time: in.message.Time}
+	err := d.vm.Apply(s.index, doc, meta, func(raw []byte) error {
+		return output(d.combiner().Add(raw), raw)
+	})
+	d.outputs = n
+	return err
+}
+
+// stage drains the combined outputs into a batch, together with the register
+// changes as of this transaction (step 1).
+func (d *derivation) stage(ctx context.Context) (func(context.Context) error, error) {
+	t, err := d.drain()
+	if err != nil {
+		return nil, err
+	}
+	if d.vm != nil {
+		if t.registers, err = d.vm.Changes(); err != nil {
+			return nil, d.blameTransaction(err)
+		}
+	}
+	return d.commit(t, nil), nil
+}
+
+// markerRoom is what a batch keeps free for the parts of its marker.
+const markerRoom = 16
+
+// outlet is the writing side of a shard whose outputs are combined into one
+// collection: derivations and captures.
+type outlet struct {
+	env    *env
+	target *collection.Collection
+	shard  *shard
+
+	// Two combiners take turns: a batch that may have to be sent again keeps
+	// the documents of one while the next transaction fills the other.
+	combiners [2]*collection.Combiner
+	turn      int
+	fresh     bool // nothing was added since the turn
+	at        positions
+	first     map[string]uint64 // first sequence of each position in the open transaction
+	inputs    int
+	outputs   int  // of the last input
+	solo      bool // the open transaction holds a suspect
+}
+
+func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte)) (*outlet, error) {
+	o := &outlet{env: e, target: target, fresh: true, first: map[string]uint64{}}
+	bucket, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, collection.KVKey(e.task)+"."+e.token
+	if withRegisters {
+		bucket, key = journal.BucketConfig{Name: registerBucket(e.task), Description: "registers of " + e.task}, "checkpoint."+e.token
+	}
+	b, err := e.conn.EnsureBucket(ctx, bucket)
+	if err != nil {
+		return nil, fmt.Errorf("bucket of checkpoints: %w", err)
+	}
+	o.shard = newShard(e, b, key, target.Name, withRegisters)
+	if err := o.shard.claim(ctx, register); err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	o.at = o.shard.positions.clone()
+	for i := range o.combiners {
+		o.combiners[i] = target.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir})
+	}
+	return o, nil
+}
+
+func (o *outlet) close() {
+	for _, c := range o.combiners {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// combiner is the open transaction's. Its former documents are dropped at the
+// first use: the commit that kept them has ended by then.
+func (o *outlet) combiner() *collection.Combiner {
+	c := o.combiners[o.turn]
+	if o.fresh {
+		c.Reset()
+		o.fresh = false
+	}
+	return c
+}
+
+// wantsFresh says whether the next input must not join the open transaction.
+func (o *outlet) wantsFresh(alone bool) bool {
+	return o.inputs > 0 && (alone || o.solo)
+}
+
+// took counts an input whose outputs are in, and says whether the transaction
+// has room for another.
+func (o *outlet) took(s *source, seq uint64, alone bool) (verdict, error) {
+	o.inputs++
+	o.solo = alone
+	if s.key != "" {
+		o.at[s.key] = seq
+		if _, ok := o.first[s.key]; !ok {
+			o.first[s.key] = seq
+		}
+	}
+	c, limit := o.combiner(), o.env.conn.MaxBatch()-markerRoom
+	o.env.widest = max(o.env.widest, o.outputs)
+	if c.Keys() > limit {
+		if o.inputs == 1 {
+			return more, &OutputError{Collection: s.collection.Name, Seq: seq, Outputs: o.outputs, Limit: limit}
+		}
+		return more, errOverflow
+	}
+	if alone || c.Keys()+o.env.widest > limit || c.Bytes() >= o.env.limits.BatchBytes {
+		return full, nil
+	}
+	return more, nil
+}
+
+// drain closes the open transaction: its documents are reduced and sent.
+func (o *outlet) drain() (transaction, error) {
+	t := transaction{batch: o.env.conn.NewBatch(o.shard.stream), positions: o.at.clone()}
+	var subject []byte
+	err := o.combiner().Drain(func(c collection.Combined) (err error) {
+		if subject, err = o.target.AppendSubject(subject[:0], c.Doc); err != nil {
+			return err
+		}
+		o.env.counters.wrote(len(c.Raw))
+		return t.batch.Add(journal.Outgoing{Subject: string(subject), Data: c.Raw})
+	})
+	if err != nil {
+		t.batch.Abandon()
+		return t, o.blameTransaction(err)
+	}
+	if err := o.env.cut("stage.after"); err != nil {
+		return t, err
+	}
+	o.turn, o.fresh, o.inputs, o.solo = 1-o.turn, true, 0, false
+	clear(o.first)
+	return t, nil
+}
+
+// commit gives steps 2 to 4 of a drained transaction.
+func (o *outlet) commit(t transaction, acknowledge func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := o.shard.commit(ctx, t); err != nil {
+			return err
+		}
+		if acknowledge != nil {
+			if err := acknowledge(ctx); err != nil {
+				return err
+			}
+			if err := o.env.cut("acknowledge.after"); err != nil {
+				return err
+			}
+		}
+		o.env.committed(o.shard.positions)
+		return o.shard.flushIfDue(ctx)
+	}
+}
+
+func (o *outlet) idle(ctx context.Context) error { return o.shard.flush(ctx) }
+
+// blameTransaction makes every input of the open transaction a suspect, so
+// that the next attempt finds the one that fails. Inputs without a position,
+// as a source's, cannot be found again.
+func (o *outlet) blameTransaction(err error) error {
+	if len(o.first) == 0 {
+		return err
+	}
+	s := suspects{}
+	for key, first := range o.first {
+		s[key] = span{first, o.at[key]}
+	}
+	return &inputError{suspects: s, err: err}
+}
+
+// blame makes one input the suspect.
+func blame(s *source, seq uint64, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, errOverflow) {
+		return err
+	}
+	return &inputError{suspects: suspects{s.key: {seq, seq}}, collection: s.collection.Name, seq: seq, err: err}
+}

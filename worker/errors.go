@@ -1,0 +1,131 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"weir/collection"
+	"weir/derive"
+	"weir/journal"
+	"weir/sinks"
+)
+
+// suspects are inputs that a failed transaction named: the next attempt
+// processes each of them in a transaction of its own, so that what comes
+// before is committed, and so that a transaction that failed as a whole shows
+// which document it was.
+type suspects map[string]span // by position key
+
+// span is a range of sequences, both inclusive.
+type span struct{ from, through uint64 }
+
+func (s suspects) has(key string, seq uint64) bool {
+	at, ok := s[key]
+	return ok && at.from <= seq && seq <= at.through
+}
+
+// inputError is a failure that one input, or the open transaction as a whole,
+// is to blame for.
+type inputError struct {
+	suspects   suspects
+	collection string // and seq: of the one input, when it is known
+	seq        uint64
+	err        error
+}
+
+func (e *inputError) Error() string { return e.err.Error() }
+func (e *inputError) Unwrap() error { return e.err }
+
+// OutputError is a source document whose outputs are more than one atomic
+// batch holds.
+type OutputError struct {
+	Collection string // that was read
+	Seq        uint64
+	Outputs    int
+	Limit      int
+}
+
+func (e *OutputError) Error() string {
+	return fmt.Sprintf("the document at sequence %d of %s gives %d outputs, but one transaction holds at most %d: split the source document, or return fewer documents for it", e.Seq, e.Collection, e.Outputs, e.Limit)
+}
+
+// errOverflow is a transaction that grew past a batch by its last input. The
+// shard starts again at once, and closes its transactions earlier.
+var errOverflow = errors.New("the transaction outgrew a batch")
+
+func asInvalid(err error, target **collection.Invalid) bool { return errors.As(err, target) }
+
+// lasting says whether an error stays until somebody changes something: the
+// same documents and the same catalog would fail again.
+func lasting(err error) bool {
+	var (
+		invalid *collection.Invalid
+		size    *journal.SizeError
+		output  *OutputError
+		module  *derive.ModuleError
+		broken  *brokenError
+	)
+	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &module) ||
+		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
+}
+
+// takenOver says whether another start of the shard has claimed it.
+func takenOver(err error) bool {
+	return errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrConflict) || errors.Is(err, sinks.ErrFenced)
+}
+
+// patient says whether an error is trouble that passes by itself, which is
+// retried for ever.
+func patient(err error) bool {
+	var call *derive.CallError
+	return !errors.As(err, &call) && !lasting(err) && !errors.Is(err, context.Canceled)
+}
+
+// Why explains a task's state to a person.
+type Why struct {
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	Collection string `json:"collection,omitempty"`
+	Subject    string `json:"subject,omitempty"`
+	Seq        uint64 `json:"seq,omitempty"`
+	Pointer    string `json:"pointer,omitempty"` // in the document
+	Rule       string `json:"rule,omitempty"`    // the schema's keyword
+	File       string `json:"file,omitempty"`    // of the author's module
+	Line       int    `json:"line,omitempty"`
+	Document   string `json:"document,omitempty"` // its beginning
+}
+
+// explain gives the reason of a failure with its place and its document.
+func explain(err error) *Why {
+	w := &Why{Code: "error", Message: err.Error()}
+	var (
+		invalid *collection.Invalid
+		call    *derive.CallError
+		module  *derive.ModuleError
+		size    *journal.SizeError
+		output  *OutputError
+		blamed  *inputError
+	)
+	if errors.As(err, &blamed) {
+		w.Message, w.Collection, w.Seq = blamed.err.Error(), blamed.collection, blamed.seq
+	}
+	switch {
+	case errors.As(err, &call):
+		w.Code, w.File, w.Line, w.Document = "module", call.File, call.Line, string(call.Document)
+	case errors.As(err, &invalid):
+		w.Code, w.Collection, w.Subject, w.Seq = "invalid-document", invalid.Collection, invalid.Subject, invalid.Seq
+		w.Pointer, w.Rule, w.Document = invalid.Pointer, invalid.Rule, string(invalid.Document)
+	case errors.As(err, &module):
+		w.Code, w.File, w.Line = "module", module.File, module.Line
+	case errors.As(err, &size):
+		w.Code = "too-large"
+	case errors.As(err, &output):
+		w.Code, w.Collection, w.Seq = "too-many-outputs", output.Collection, output.Seq
+	case takenOver(err):
+		w.Code, w.Message = "taken-over", "another worker has taken this task over: "+w.Message
+	case errors.Is(err, journal.ErrPositionBeyondEnd):
+		w.Code = "position-beyond-end"
+	}
+	return w
+}

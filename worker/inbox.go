@@ -1,0 +1,148 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"weir/collection"
+	"weir/document"
+	"weir/journal"
+)
+
+// inbox moves what was published to a collection without a key, or with a
+// wrong number of key tokens, to the subjects of the documents' own keys. One
+// atomic batch holds the moved documents and the marker; then the messages
+// that were moved are purged. What is invalid goes to quarantine: nobody can
+// stop an inbox. Documents are moved one by one, never combined.
+type inbox struct {
+	env    *env
+	target *collection.Collection
+	shard  *shard
+	source *source
+
+	doc     document.Doc
+	checker *collection.Checker
+	batch   *journal.Batch // of the open transaction, sent as it grows
+	at      positions
+	bytes   int
+}
+
+// runInbox is one start of a collection's inbox.
+func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collections) error {
+	target, err := known.get(e.task)
+	if err != nil {
+		return err
+	}
+	bucket, err := e.conn.EnsureBucket(ctx, journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"})
+	if err != nil {
+		return fmt.Errorf("bucket of checkpoints: %w", err)
+	}
+	b := &inbox{env: e, target: target, checker: target.Checker()}
+	b.shard = newShard(e, bucket, "inbox."+collection.KVKey(e.task)+"."+e.token, target.Name, false)
+	b.shard.subject = collection.TxnSubject(target.Name, inboxTask, e.token)
+	if err := b.shard.claim(ctx, nil); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	b.source = &source{key: positionKey(inboxTask, 0, e.token, target.Name), collection: target, filter: collection.PubFilter()}
+	b.at = b.shard.positions.clone()
+	if err := b.purge(ctx, b.at[b.source.key]); err != nil { // a start may have ended between commit and purge
+		return err
+	}
+	in, err := openMerge(ctx, e.conn, inboxTask+"/"+e.task, e.token, []*source{b.source}, b.at, e.limits.ReadAhead)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	e.started(in.lag)
+	l := loop[input]{in: in, out: b, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	err = l.run(ctx, stop)
+	if b.batch != nil {
+		b.batch.Abandon()
+	}
+	return err
+}
+
+// inboxTask stands for the task in an inbox's subjects and positions. No
+// catalog name holds a tilde.
+const inboxTask = "~inbox"
+
+// add checks one message and sends its document on under its own key.
+func (b *inbox) add(ctx context.Context, in input) (verdict, error) {
+	m := &in.message
+	b.env.counters.read(len(m.Data))
+	if b.batch == nil {
+		b.batch = b.env.conn.NewBatch(b.shard.stream)
+	}
+	if err := b.move(m); err != nil {
+		var invalid *collection.Invalid
+		if !errors.As(err, &invalid) {
+			return more, err
+		}
+		invalid.Subject, invalid.Seq = m.Subject, m.Seq
+		if err := b.env.quarantine(ctx, b.target.Name, m, 0, invalid); err != nil {
+			return more, err
+		}
+	}
+	b.at[b.source.key] = m.Seq
+	b.bytes += len(m.Data)
+	if b.batch.Len() >= b.env.conn.MaxBatch()-markerRoom || b.bytes >= b.env.limits.BatchBytes {
+		return full, nil
+	}
+	return more, nil
+}
+
+func (b *inbox) move(m *journal.Message) error {
+	if err := b.doc.Parse(m.Data); err != nil {
+		return collection.NotJSON(b.target.Name, m.Data, err)
+	}
+	subject, err := b.checker.Place(&b.doc)
+	if err != nil {
+		return err
+	}
+	err = b.batch.Add(journal.Outgoing{Subject: string(subject), Data: m.Data})
+	var size *journal.SizeError
+	if errors.As(err, &size) { // it fitted without the batch's headers
+		return &collection.Invalid{Collection: b.target.Name, Rule: "size", Message: size.Error(), Document: collection.Excerpt(m.Data)}
+	}
+	if err == nil {
+		b.env.counters.wrote(len(m.Data))
+	}
+	return err
+}
+
+// stage closes the open transaction: its documents were sent already.
+func (b *inbox) stage(context.Context) (func(context.Context) error, error) {
+	t := transaction{batch: b.batch, positions: b.at.clone()}
+	b.batch, b.bytes = nil, 0
+	if err := b.env.cut("stage.after"); err != nil {
+		return nil, err
+	}
+	through := t.positions[b.source.key]
+	return func(ctx context.Context) error {
+		if err := b.shard.commit(ctx, t); err != nil {
+			return err
+		}
+		if err := b.purge(ctx, through); err != nil {
+			return err
+		}
+		if err := b.env.cut("acknowledge.after"); err != nil {
+			return err
+		}
+		b.env.committed(b.shard.positions)
+		return b.shard.flushIfDue(ctx)
+	}, nil
+}
+
+// purge removes the messages that were moved (step 3).
+func (b *inbox) purge(ctx context.Context, through uint64) error {
+	if through == 0 {
+		return nil
+	}
+	if err := b.env.conn.Purge(ctx, b.shard.stream, collection.PubFilter(), through); err != nil {
+		return fmt.Errorf("purge moved messages: %w", err)
+	}
+	return nil
+}
+
+func (b *inbox) idle(ctx context.Context) error { return b.shard.flush(ctx) }

@@ -1,0 +1,311 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/document"
+	"weir/sinks"
+)
+
+const (
+	loadKeys  = 1000 // keys in one call of a sink's Load
+	storeRows = 1000 // rows in one call of a sink's Store
+)
+
+// materialization keeps the resources of one endpoint up to date. Documents
+// are combined by key while the former transaction commits; loads, rows and
+// the checkpoint go to the endpoint in the commit, all in one transaction of
+// its own.
+type materialization struct {
+	env      *env
+	session  sinks.Session
+	bindings []*binding
+
+	turn   int  // of the combiners that the open transaction fills
+	fresh  bool // nothing was added since the turn
+	at     positions
+	first  map[string]uint64
+	inputs int
+	bytes  int
+	solo   bool
+}
+
+// binding is one collection going to one resource.
+type binding struct {
+	source    *source
+	decoder   *decoder
+	delta     bool
+	loads     bool // what the endpoint holds takes part in reductions
+	combiners [2]*collection.Combiner
+}
+
+// sinkCheckpoint is the record that the endpoint keeps for a shard.
+type sinkCheckpoint struct {
+	V         int       `json:"v"`
+	Positions positions `json:"positions,omitempty"`
+}
+
+// runMaterialization is one start of a materialization's shard.
+func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Materialization, sink sinks.Sink, known collections) error {
+	m := &materialization{env: e, fresh: true, first: map[string]uint64{}}
+	request, err := m.prepare(ctx, spec, sink, known)
+	if err != nil {
+		return err
+	}
+	if err := m.open(ctx, sink, request); err != nil {
+		return err
+	}
+	defer m.close()
+	in, err := openMerge(ctx, e.conn, e.task, e.token, m.sources(), m.at, e.limits.ReadAhead)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	e.started(in.lag)
+	l := loop[input]{in: in, out: m, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	return l.run(ctx, stop)
+}
+
+// prepare validates the materialization, makes its resources, and gives the
+// request that opens its shard.
+func (m *materialization) prepare(ctx context.Context, spec *catalog.Materialization, sink sinks.Sink, known collections) (sinks.OpenRequest, error) {
+	e := m.env
+	r := sinks.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: spec.Endpoint.Config}
+	var enabled []catalog.MaterializationBinding
+	for _, b := range spec.Bindings {
+		if !b.Disable {
+			enabled = append(enabled, b)
+		}
+	}
+	if len(enabled) == 0 {
+		return r, errors.New("every binding of this materialization is disabled")
+	}
+	var err error
+	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, known.get)
+	if err != nil {
+		return r, fmt.Errorf("validate: %w", err)
+	}
+	for i, b := range enabled {
+		c, err := known.get(b.Source.Name)
+		if err != nil {
+			return r, err
+		}
+		m.bindings = append(m.bindings, newBinding(e, b, r.Bindings[i], c, i))
+	}
+	applied, err := sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
+	if err != nil {
+		return r, fmt.Errorf("apply: %w", err)
+	}
+	e.applied(applied.Action)
+	return r, nil
+}
+
+func newBinding(e *env, spec catalog.MaterializationBinding, resolved sinks.Binding, c *collection.Collection, index int) *binding {
+	b := &binding{
+		source: &source{
+			key:        resolved.StateKey + "/" + e.token + "/" + c.Name,
+			collection: c, filter: collection.DocFilter(c.Name), priority: spec.Priority, index: index,
+		},
+		decoder: newDecoder(c),
+		delta:   resolved.Delta,
+		loads:   !resolved.Delta && c.Schema.Reduces(),
+	}
+	for i := range b.combiners {
+		b.combiners[i] = c.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir, Full: !b.delta, Checked: true})
+	}
+	return b
+}
+
+func (m *materialization) sources() []*source {
+	out := make([]*source, len(m.bindings))
+	for i, b := range m.bindings {
+		out[i] = b.source
+	}
+	return out
+}
+
+// open fences former sessions of this shard and reads how far they came.
+func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.OpenRequest) error {
+	session, opened, err := sink.Open(ctx, r)
+	if err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	m.session = session
+	if !opened.Exactly {
+		m.close()
+		return fmt.Errorf("this endpoint has no transactions: not supported yet")
+	}
+	m.at = positions{}
+	if opened.Checkpoint == nil {
+		return nil
+	}
+	var c sinkCheckpoint
+	err = json.Unmarshal(opened.Checkpoint, &c)
+	if err == nil {
+		err = checkVersion("the endpoint's checkpoint", c.V)
+	}
+	if err != nil {
+		m.close()
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	if c.Positions != nil {
+		m.at = c.Positions
+	}
+	return nil
+}
+
+func (m *materialization) close() {
+	_ = m.session.Close() // what counts is durable already
+	for _, b := range m.bindings {
+		for _, c := range b.combiners {
+			c.Close()
+		}
+	}
+}
+
+// add checks one document and combines it with the others of its key.
+func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
+	b := m.bindings[in.source]
+	alone := m.env.suspects.has(b.source.key, in.message.Seq)
+	if m.inputs > 0 && (alone || m.solo) {
+		return before, nil
+	}
+	if m.fresh {
+		m.reset()
+	}
+	m.env.counters.read(len(in.message.Data))
+	doc, err := b.decoder.decode(&in.message)
+	if err == nil {
+		err = b.combiners[m.turn].AddAt(doc, in.message.Time)
+	}
+	if err != nil {
+		err = m.env.reject(ctx, b.source.collection, &in.message, 0, err)
+	}
+	if err != nil {
+		return more, blame(b.source, in.message.Seq, err)
+	}
+	m.took(b.source, in, alone)
+	if alone || m.bytes >= m.env.limits.SinkBytes {
+		return full, nil
+	}
+	return more, nil
+}
+
+func (m *materialization) took(s *source, in input, alone bool) {
+	m.inputs++
+	m.bytes += len(in.message.Data)
+	m.solo = alone
+	m.at[s.key] = in.message.Seq
+	if _, ok := m.first[s.key]; !ok {
+		m.first[s.key] = in.message.Seq
+	}
+}
+
+// reset drops the documents of the last but one transaction, whose commit has
+// ended.
+func (m *materialization) reset() {
+	for _, b := range m.bindings {
+		b.combiners[m.turn].Reset()
+	}
+	m.fresh = false
+}
+
+// stage closes the open transaction. Nothing can be sent yet: the endpoint
+// may still be busy with the former one.
+func (m *materialization) stage(context.Context) (func(context.Context) error, error) {
+	turn, at, blamed := m.turn, m.at.clone(), suspects{}
+	for key, first := range m.first {
+		blamed[key] = span{first, at[key]}
+	}
+	m.turn, m.fresh, m.inputs, m.bytes, m.solo = 1-m.turn, true, 0, 0, false
+	clear(m.first)
+	if err := m.env.cut("stage.after"); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		if err := m.commit(ctx, turn, at); err != nil {
+			return &inputError{suspects: blamed, err: err}
+		}
+		m.env.committed(at)
+		return nil
+	}, nil
+}
+
+// commit is steps 2 to 4: load, reduce, store, and commit rows and checkpoint
+// in one transaction of the endpoint, fenced by the epoch of this session.
+func (m *materialization) commit(ctx context.Context, turn int, at positions) error {
+	for i, b := range m.bindings {
+		if b.loads && b.combiners[turn].Keys() > 0 {
+			if err := m.load(ctx, i, b.combiners[turn]); err != nil {
+				return fmt.Errorf("load: %w", err)
+			}
+		}
+	}
+	for i, b := range m.bindings {
+		if b.combiners[turn].Keys() > 0 {
+			if err := m.store(ctx, i, b.combiners[turn]); err != nil {
+				return fmt.Errorf("store: %w", err)
+			}
+		}
+	}
+	if err := m.env.cut("sink.commit.before"); err != nil {
+		return err
+	}
+	checkpoint, err := json.Marshal(sinkCheckpoint{V: formatVersion, Positions: at})
+	if err != nil {
+		return fmt.Errorf("encode checkpoint: %w", err)
+	}
+	if err := m.session.Commit(ctx, checkpoint); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return m.env.cut("sink.commit.after")
+}
+
+// load adds what the endpoint holds to the combined documents.
+func (m *materialization) load(ctx context.Context, index int, c *collection.Combiner) error {
+	keys := make([][]byte, 0, c.Keys())
+	err := c.EachKey(func(packed []byte) error {
+		keys = append(keys, packed)
+		return nil
+	})
+	for err == nil && len(keys) > 0 {
+		some := keys[:min(loadKeys, len(keys))]
+		keys = keys[len(some):]
+		err = m.session.Load(ctx, index, some, func(i int, doc []byte) error { return c.AddBase(some[i], doc) })
+	}
+	return err
+}
+
+// store hands over the reduced documents.
+func (m *materialization) store(ctx context.Context, index int, c *collection.Combiner) error {
+	rows := make([]sinks.Row, 0, min(storeRows, c.Keys()))
+	docs := make([]document.Doc, cap(rows)) // a spilled combiner's document lives only as long as its call
+	send := func() error {
+		err := m.session.Store(ctx, index, rows)
+		rows = rows[:0]
+		return err
+	}
+	err := c.Drain(func(r collection.Combined) error {
+		m.env.counters.wrote(len(r.Raw))
+		docs[len(rows)] = *r.Doc
+		rows = append(rows, sinks.Row{Key: r.Packed, Doc: &docs[len(rows)], Raw: r.Raw, Published: r.Published, Exists: r.Exists})
+		if len(rows) < cap(rows) {
+			return nil
+		}
+		return send()
+	})
+	if err == nil && len(rows) > 0 {
+		err = send()
+	}
+	if err == nil {
+		err = m.env.cut("sink.store")
+	}
+	return err
+}
+
+func (m *materialization) idle(context.Context) error { return nil }

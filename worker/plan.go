@@ -1,0 +1,150 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+
+	"weir/catalog"
+	"weir/collection"
+)
+
+// plan gives the tasks of a snapshot of the catalog, none of them started. A
+// task that cannot be built fails by itself: the others are not held up.
+func (w *Worker) plan(snapshot map[string]catalog.Record) map[string]*task {
+	known, broken := compile(snapshot)
+	wanted := map[string]*task{}
+	add := func(t *task) { wanted[t.key()] = t }
+	for _, r := range snapshot {
+		switch {
+		case r.Collection != nil && r.Collection.Derive == nil:
+			add(w.planInbox(r.Collection, known, broken))
+		case r.Collection != nil:
+			add(w.planDerivation(r.Collection, known, broken))
+		case r.Capture != nil:
+			add(w.planCapture(r.Capture, known, broken))
+		case r.Materialization != nil:
+			add(w.planMaterialization(r.Materialization, known, broken))
+		}
+	}
+	return wanted
+}
+
+// compile makes the collections of a snapshot runnable.
+func compile(snapshot map[string]catalog.Record) (collections, map[string]error) {
+	known, broken := collections{}, map[string]error{}
+	for _, r := range snapshot {
+		if r.Collection == nil {
+			continue
+		}
+		c, err := collection.New(r.Collection)
+		if err != nil {
+			broken[r.Collection.Name] = err
+			continue
+		}
+		known[r.Collection.Name] = c
+	}
+	return known, broken
+}
+
+// failing gives a runner that reports an error that stays, if one of the
+// collections is broken.
+func failing(broken map[string]error, names ...string) error {
+	for _, name := range names {
+		if err := broken[name]; err != nil {
+			return &brokenError{name: name, err: err}
+		}
+	}
+	return nil
+}
+
+// brokenError is a published spec that does not compile.
+type brokenError struct {
+	name string
+	err  error
+}
+
+func (e *brokenError) Error() string { return fmt.Sprintf("%s: %v", e.name, e.err) }
+func (e *brokenError) Unwrap() error { return e.err }
+
+// hashes gives the hashes of a spec and of the collections that it touches.
+func (k collections) hashes(own string, names []string) []string {
+	out := []string{own}
+	for _, name := range names {
+		if c, ok := k[name]; ok {
+			out = append(out, c.Spec.Hash())
+		}
+	}
+	return out
+}
+
+func (w *Worker) planInbox(spec *catalog.Collection, known collections, broken map[string]error) *task {
+	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
+		if err := failing(broken, spec.Name); err != nil {
+			return err
+		}
+		return runInbox(ctx, stop, e, known)
+	}
+	return w.newTask(KindInbox, spec.Name, run, spec.Hash())
+}
+
+func (w *Worker) planDerivation(spec *catalog.Collection, known collections, broken map[string]error) *task {
+	names := []string{spec.Name}
+	for _, t := range spec.Derive.Transforms {
+		names = append(names, t.Source.Name)
+	}
+	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
+		if err := failing(broken, names...); err != nil {
+			return err
+		}
+		return runDerivation(ctx, stop, e, spec, known)
+	}
+	return w.unlessDisabled(w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Derive.Disable)
+}
+
+func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken map[string]error) *task {
+	var names []string
+	for _, b := range spec.Bindings {
+		names = append(names, b.Target)
+	}
+	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
+		if err := failing(broken, names...); err != nil {
+			return err
+		}
+		source, err := w.options.Sources.Lookup(spec.Endpoint.Kind)
+		if err != nil {
+			return &brokenError{name: spec.Name, err: err}
+		}
+		interval, err := catalog.ParseInterval(spec.Interval)
+		if err != nil {
+			return &brokenError{name: spec.Name, err: err}
+		}
+		return runCapture(ctx, stop, e, captureSpec{spec: spec, source: source, interval: interval}, known)
+	}
+	return w.unlessDisabled(w.newTask(KindCapture, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable)
+}
+
+func (w *Worker) planMaterialization(spec *catalog.Materialization, known collections, broken map[string]error) *task {
+	var names []string
+	for _, b := range spec.Bindings {
+		names = append(names, b.Source.Name)
+	}
+	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
+		if err := failing(broken, names...); err != nil {
+			return err
+		}
+		sink, err := w.options.Sinks.Lookup(spec.Endpoint.Kind)
+		if err != nil {
+			return &brokenError{name: spec.Name, err: err}
+		}
+		return runMaterialization(ctx, stop, e, spec, sink, known)
+	}
+	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable)
+}
+
+func (w *Worker) unlessDisabled(t *task, disabled bool) *task {
+	if disabled {
+		t.run = nil
+		t.state.state = StateDisabled
+	}
+	return t
+}

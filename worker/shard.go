@@ -1,0 +1,405 @@
+package worker
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"weir/derive"
+	"weir/journal"
+)
+
+const (
+	flushAge       = 10 * time.Second // of unflushed progress of a busy shard
+	flushBytes     = 64 << 20         // of register changes that only markers hold
+	registerShares = 256              // parts of a register bucket, so that a split shard can load its own
+	headerRoom     = 512              // bytes of a message left to the broker's headers
+)
+
+// wholeTask is the token of the shard `0 mod 1`.
+const wholeTask = "0-1"
+
+// errRaced is another claim at the same moment.
+var errRaced = errors.New("another worker claims this shard at the same time")
+
+// shard is what one start of a shard that writes a collection holds: its
+// place in the chain of markers and in the bucket of checkpoints. Between
+// claim and the end only the loop's commits, one at a time, touch it.
+//
+// Whoever starts a shard claims it: first the checkpoint key is rewritten
+// with a new epoch, so that nobody else can flush, then a marker with a new
+// writer is appended, so that nobody else can commit. Only then what the
+// shard holds is read, since only then it stands still.
+type shard struct {
+	conn    *journal.Conn
+	bucket  *journal.Bucket // of the checkpoint, and of the registers if there are any
+	stream  string
+	subject string // of the markers
+	key     string // of the checkpoint in bucket
+	writer  string // nonce of this start
+	cut     func(point string) error
+
+	withRegisters bool
+	now           func() time.Time
+
+	txn       uint64 // of the newest marker
+	seq       uint64 // of the newest marker in the stream
+	epoch     uint64
+	revision  uint64 // of the checkpoint key
+	positions positions
+	state     json.RawMessage
+
+	flushedTxn     uint64            // what the checkpoint says
+	unflushed      map[string][]byte // register values of committed transactions, by packed key; nil = deleted
+	unflushedBytes int
+	dirty          bool // progress that the checkpoint does not hold
+	flushed        time.Time
+}
+
+// transaction is what a shard commits: staged messages, and where the shard
+// stands after them.
+type transaction struct {
+	batch     *journal.Batch
+	positions positions
+	registers []derive.RegisterChange
+	state     json.RawMessage // nil: unchanged
+}
+
+// claim takes the shard over. register is given each register as of the last
+// commit, in no order; a nil value deletes.
+func (s *shard) claim(ctx context.Context, register func(key, value []byte)) error {
+	for attempt := 1; ; attempt++ {
+		err := s.tryClaim(ctx, register)
+		if !errors.Is(err, errRaced) || attempt == 8 {
+			return err
+		}
+		if err := pause(ctx, time.Duration(attempt)*50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (s *shard) tryClaim(ctx context.Context, register func(key, value []byte)) error {
+	ckpt, err := s.raiseEpoch(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.cut("claim.checkpoint"); err != nil {
+		return err
+	}
+	if err := s.appendClaim(ctx, ckpt); err != nil {
+		return err
+	}
+	if err := s.cut("claim.marker"); err != nil {
+		return err
+	}
+	s.flushedTxn, s.flushed = ckpt.Txn, s.now()
+	s.unflushed, s.unflushedBytes = map[string][]byte{}, 0
+	s.dirty = s.txn > ckpt.Txn
+	if s.withRegisters {
+		if err := s.restore(ctx, ckpt, register); err != nil {
+			return err
+		}
+	}
+	return s.cut("claim.restored")
+}
+
+// raiseEpoch rewrites the checkpoint key: from now on no other start can
+// flush. It gives the checkpoint as it was.
+func (s *shard) raiseEpoch(ctx context.Context) (checkpoint, error) {
+	var was checkpoint
+	entry, err := s.bucket.Get(ctx, s.key)
+	switch {
+	case errors.Is(err, journal.ErrNoKey):
+	case err != nil:
+		return was, fmt.Errorf("read checkpoint: %w", err)
+	default:
+		if was, err = decodeCheckpoint(entry.Value); err != nil {
+			return was, err
+		}
+	}
+	mine := was
+	mine.V, mine.Epoch, mine.Writer = formatVersion, was.Epoch+1, s.writer
+	text, err := json.Marshal(mine)
+	if err != nil {
+		return was, fmt.Errorf("encode checkpoint: %w", err)
+	}
+	s.revision, err = s.bucket.Update(ctx, s.key, text, entry.Revision)
+	if errors.Is(err, journal.ErrConflict) {
+		return was, errRaced
+	}
+	if err != nil {
+		return was, fmt.Errorf("raise epoch: %w", err)
+	}
+	s.epoch = mine.Epoch
+	return was, nil
+}
+
+// appendClaim appends a marker that changes only the writer: from now on no
+// other start can commit.
+func (s *shard) appendClaim(ctx context.Context, ckpt checkpoint) error {
+	var newest marker
+	message, err := s.conn.Last(ctx, s.stream, s.subject)
+	switch {
+	case errors.Is(err, journal.ErrNoMessage):
+		s.seq = 0
+	case err != nil:
+		return fmt.Errorf("read marker: %w", err)
+	default:
+		if newest, err = decodeMarker(message.Data); err != nil {
+			return err
+		}
+		s.seq = message.Seq
+	}
+	if ckpt.Txn > newest.Txn {
+		return fmt.Errorf("the checkpoint of %s is at transaction %d, but the stream %s ends at %d: the stream lost messages or was made again; restore it, or delete the checkpoint to start over", s.key, ckpt.Txn, s.stream, newest.Txn)
+	}
+	s.txn, s.positions, s.state = newest.Txn, newest.Positions, newest.State
+	if ckpt.Txn == newest.Txn && len(ckpt.Positions) > 0 {
+		s.positions, s.state = ckpt.Positions, ckpt.State
+	}
+	if s.positions == nil {
+		s.positions = positions{}
+	}
+	err = s.append(ctx, transaction{batch: s.conn.NewBatch(s.stream), positions: s.positions})
+	if errors.Is(err, journal.ErrFenced) {
+		return errRaced
+	}
+	if err != nil {
+		return fmt.Errorf("append claim: %w", err)
+	}
+	return nil
+}
+
+// restore gives the registers: the bucket's, which are as of ckpt or newer,
+// then the changes of every marker after it, each one number above the one
+// before.
+func (s *shard) restore(ctx context.Context, ckpt checkpoint, register func(key, value []byte)) error {
+	err := s.bucket.Scan(ctx, "r", func(e journal.Entry) error {
+		var c registerChange
+		if err := json.Unmarshal(e.Value, &c); err != nil {
+			return fmt.Errorf("register %s: %w", e.Key, err)
+		}
+		register(c.Key, c.Value)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read registers: %w", err)
+	}
+	at := ckpt.Txn
+	err = s.conn.ReadAll(ctx, s.stream, s.subject, 0, func(m journal.Message) error {
+		part, err := decodeMarker(m.Data)
+		if err != nil || part.Txn <= ckpt.Txn {
+			return err
+		}
+		if part.Txn > at+1 {
+			return fmt.Errorf("%w: markers jump from transaction %d to %d", errRaced, at, part.Txn)
+		}
+		for _, c := range part.Registers {
+			register(c.Key, c.Value)
+			s.remember(derive.RegisterChange(c))
+		}
+		if part.last() {
+			at = part.Txn
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read markers: %w", err)
+	}
+	if at != s.txn {
+		return fmt.Errorf("%w: markers end at transaction %d, not %d", errRaced, at, s.txn)
+	}
+	return nil
+}
+
+// commit makes a transaction durable (step 2). One without outputs, register
+// changes and state writes nothing: its progress rides on the next marker or
+// flush.
+func (s *shard) commit(ctx context.Context, t transaction) error {
+	if t.batch.Len() == 0 && len(t.registers) == 0 && t.state == nil {
+		s.positions, s.dirty = t.positions, true
+		return nil
+	}
+	if err := s.cut("commit.before"); err != nil {
+		return err
+	}
+	if err := s.append(ctx, t); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	for _, c := range t.registers {
+		s.remember(c)
+	}
+	return s.cut("commit.after")
+}
+
+// append commits the staged messages with a marker behind them.
+func (s *shard) append(ctx context.Context, t transaction) error {
+	m := marker{V: formatVersion, Txn: s.txn + 1, Writer: s.writer, Positions: t.positions, State: s.state}
+	if t.state != nil {
+		m.State = t.state
+	}
+	m.Registers = make([]registerChange, len(t.registers))
+	for i, c := range t.registers {
+		m.Registers[i] = registerChange(c)
+	}
+	parts, err := encodeMarker(m, s.conn.MaxPayload()-headerRoom)
+	if err != nil {
+		return err
+	}
+	last := len(parts) - 1
+	for i, part := range parts[:last] {
+		o := journal.Outgoing{Subject: s.subject, Data: part}
+		if i == 0 {
+			o.Expect = &s.seq
+		}
+		if err := t.batch.Add(o); err != nil {
+			return err
+		}
+	}
+	final := journal.Outgoing{Subject: s.subject, Data: parts[last]}
+	if last == 0 {
+		final.Expect = &s.seq
+	}
+	ack, err := t.batch.Commit(ctx, final, func(newest *journal.Message) bool {
+		got, err := decodeMarker(newest.Data)
+		return err == nil && got.Writer == m.Writer && got.Txn == m.Txn
+	})
+	if err != nil {
+		return err
+	}
+	s.txn, s.seq, s.positions, s.state, s.dirty = m.Txn, ack.Last, m.Positions, m.State, true
+	return nil
+}
+
+func (s *shard) remember(c derive.RegisterChange) {
+	key := string(c.Key)
+	if old, ok := s.unflushed[key]; ok {
+		s.unflushedBytes -= len(old) + len(key)
+	}
+	s.unflushed[key] = c.Value
+	s.unflushedBytes += len(c.Value) + len(key)
+}
+
+// flushIfDue flushes when a busy shard has not for long, or holds much that
+// only markers hold.
+func (s *shard) flushIfDue(ctx context.Context) error {
+	if s.dirty && (s.unflushedBytes > flushBytes || s.now().Sub(s.flushed) > flushAge) {
+		return s.flush(ctx)
+	}
+	return nil
+}
+
+// flush writes progress, and registers as of the newest committed
+// transaction, to the bucket. Each batch carries the checkpoint key with its
+// expected revision, so that only the start that claimed last can flush; the
+// position moves in the last batch, and until then the markers still hold
+// every change. Then markers before the newest are removed.
+func (s *shard) flush(ctx context.Context) error {
+	if !s.dirty {
+		return nil
+	}
+	if err := s.cut("flush.before"); err != nil {
+		return err
+	}
+	room := s.conn.MaxBatch() - 1
+	changes := make([]journal.Change, 0, min(len(s.unflushed), room)+1)
+	kept := checkpoint{V: formatVersion, Epoch: s.epoch, Writer: s.writer, Txn: s.flushedTxn}
+	bytes := 0
+	for key, value := range s.unflushed {
+		c := registerChange{Key: []byte(key), Value: value}
+		change := journal.Change{Key: registerKey(c.Key)}
+		if value != nil {
+			change.Value = c.append(nil)
+		}
+		changes = append(changes, change)
+		bytes += len(change.Value)
+		if len(changes) == room || bytes > 4<<20 {
+			if err := s.apply(ctx, changes, kept); err != nil {
+				return err
+			}
+			changes, bytes = changes[:0], 0
+			if err := s.cut("flush.between"); err != nil {
+				return err
+			}
+		}
+	}
+	kept.Txn, kept.Positions, kept.State = s.txn, s.positions, s.state
+	if err := s.apply(ctx, changes, kept); err != nil {
+		return err
+	}
+	clear(s.unflushed)
+	s.unflushedBytes, s.flushedTxn, s.dirty, s.flushed = 0, s.txn, false, s.now()
+	if err := s.cut("flush.after"); err != nil {
+		return err
+	}
+	if err := s.conn.Purge(ctx, s.stream, s.subject, s.seq-1); err != nil {
+		return fmt.Errorf("remove older markers: %w", err)
+	}
+	return nil
+}
+
+// apply writes register changes and the checkpoint in one batch. A
+// checkpoint without positions is the last flush's, kept as it was.
+func (s *shard) apply(ctx context.Context, changes []journal.Change, c checkpoint) error {
+	if c.Positions == nil {
+		entry, err := s.bucket.Get(ctx, s.key)
+		if err != nil {
+			return fmt.Errorf("flush: %w", err)
+		}
+		was, err := decodeCheckpoint(entry.Value)
+		if err != nil {
+			return err
+		}
+		c.Positions, c.State = was.Positions, was.State
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("encode checkpoint: %w", err)
+	}
+	expect := s.revision
+	revision, err := s.bucket.Apply(ctx, append(changes, journal.Change{Key: s.key, Value: text, Expect: &expect}))
+	if err != nil {
+		return fmt.Errorf("flush: %w", err)
+	}
+	s.revision = revision
+	return nil
+}
+
+// registerKey is a register's key in its bucket: the share of the shards that
+// it falls to, then the packed key, hashed when it is too long for a subject.
+func registerKey(packed []byte) string {
+	h := fnv.New32a()
+	h.Write(packed)
+	name := base64.RawURLEncoding.EncodeToString(packed)
+	if len(name) > 512 {
+		sum := sha256.Sum256(packed)
+		name = "=" + hex.EncodeToString(sum[:])
+	}
+	return "r." + strconv.Itoa(int(h.Sum32()%registerShares)) + "." + name
+}
+
+// registerBucket names the bucket of a stateful task.
+func registerBucket(task string) string {
+	sum := sha256.Sum256([]byte(task))
+	return "weir_reg_" + hex.EncodeToString(sum[:8])
+}
+
+// pause waits, but not longer than the context lives.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,242 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weir/collection"
+	"weir/journal"
+)
+
+// Buckets that workers and the control plane meet in.
+const (
+	CatalogBucket    = "weir_catalog"     // what is published
+	CheckpointBucket = "weir_checkpoints" // of tasks without registers
+	StatusBucket     = "weir_status"      // what tasks do
+)
+
+// State is what a task is doing.
+type State string
+
+// The states of a task.
+const (
+	StatePending  State = "pending"  // not started yet, or stopped
+	StateRunning  State = "running"  // reads and commits
+	StateRetrying State = "retrying" // waits before it starts again
+	StateFailed   State = "failed"   // stands still until somebody changes something
+	StateDisabled State = "disabled" // the catalog says so
+)
+
+// Kinds of tasks.
+const (
+	KindCapture         = "capture"
+	KindDerivation      = "derivation"
+	KindMaterialization = "materialization"
+	KindInbox           = "inbox"
+)
+
+// Status is the record of one shard in the bucket weir_status. Counters count
+// since the worker started.
+type Status struct {
+	V           int               `json:"v"`
+	Task        string            `json:"task"` // catalog name; an inbox has its collection's
+	Kind        string            `json:"kind"`
+	Shard       string            `json:"shard"`
+	Worker      string            `json:"worker"`
+	State       State             `json:"state"`
+	Why         *Why              `json:"why,omitempty"`
+	Since       time.Time         `json:"since"`
+	Retry       *time.Time        `json:"retry,omitempty"` // when a retrying task starts again
+	Updated     time.Time         `json:"updated"`
+	In          uint64            `json:"in"`      // documents read
+	InBytes     uint64            `json:"inBytes"` // of them
+	Out         uint64            `json:"out"`     // documents or rows written
+	OutBytes    uint64            `json:"outBytes"`
+	Quarantined uint64            `json:"quarantined,omitempty"`
+	Txns        uint64            `json:"txns"`
+	Lag         uint64            `json:"lag"` // messages that wait
+	Positions   map[string]uint64 `json:"positions,omitempty"`
+}
+
+// counters count what a task did since it was built.
+type counters struct {
+	in, inBytes, out, outBytes, quarantined, txns atomic.Uint64
+}
+
+func (c *counters) read(bytes int) {
+	c.in.Add(1)
+	c.inBytes.Add(uint64(bytes))
+}
+
+func (c *counters) wrote(bytes int) {
+	c.out.Add(1)
+	c.outBytes.Add(uint64(bytes))
+}
+
+// state is the part of a task's status that changes by events. Its lock is
+// taken a few times a transaction, never for a document.
+type state struct {
+	changed func() // tells the reporter; never blocks
+
+	mu        sync.Mutex
+	state     State
+	why       *Why
+	since     time.Time
+	retry     time.Time
+	lag       func() uint64
+	positions positions
+}
+
+func (s *state) set(now State, why *Why, retry time.Time) {
+	s.mu.Lock()
+	if s.state != now {
+		s.since = time.Now()
+	}
+	s.state, s.why, s.retry = now, why, retry
+	if now != StateRunning {
+		s.lag = nil
+	}
+	s.mu.Unlock()
+	s.changed()
+}
+
+// started is called by a shard that reads from now on.
+func (s *state) started(lag func() uint64) {
+	s.set(StateRunning, nil, time.Time{})
+	s.mu.Lock()
+	s.lag = lag
+	s.mu.Unlock()
+}
+
+// committed is called after each commit.
+func (s *state) committed(p positions) {
+	s.mu.Lock()
+	s.positions = p
+	s.mu.Unlock()
+}
+
+// fill copies the state into a status record.
+func (s *state) fill(to *Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	to.State, to.Why, to.Since, to.Positions = s.state, s.why, s.since, s.positions
+	if !s.retry.IsZero() {
+		retry := s.retry
+		to.Retry = &retry
+	}
+	if s.lag != nil {
+		to.Lag = s.lag()
+	}
+}
+
+// status gives the task's record as of now.
+func (t *task) status(worker string) Status {
+	c := &t.env.counters
+	s := Status{V: formatVersion, Task: t.env.task, Kind: t.kind, Shard: t.env.token, Worker: worker, Updated: time.Now().UTC(),
+		In: c.in.Load(), InBytes: c.inBytes.Load(), Out: c.out.Load(), OutBytes: c.outBytes.Load(),
+		Quarantined: c.quarantined.Load(), Txns: c.txns.Load()}
+	t.state.fill(&s)
+	return s
+}
+
+// statusKey is the key of a task's record in the bucket.
+func statusKey(kind, task, token string) string {
+	return kind + "." + collection.KVKey(task) + "." + token
+}
+
+// reporter writes the status records that changed: at once when a state
+// changes, else every second.
+type reporter struct {
+	bucket *journal.Bucket
+	log    *zap.Logger
+	nudge  chan struct{}
+	last   map[string]Status
+}
+
+func newReporter(b *journal.Bucket, log *zap.Logger) *reporter {
+	return &reporter{bucket: b, log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
+}
+
+func (r *reporter) changed() {
+	select {
+	case r.nudge <- struct{}{}:
+	default:
+	}
+}
+
+// run reports until the context ends.
+func (r *reporter) run(ctx context.Context, all func() []Status) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		r.report(ctx, all())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-r.nudge:
+		}
+	}
+}
+
+// report writes what changed. A server that cannot be reached is no reason to
+// stop: the next round tries again.
+func (r *reporter) report(ctx context.Context, all []Status) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for _, s := range all {
+		key := statusKey(s.Kind, s.Task, s.Shard)
+		if old, ok := r.last[key]; ok && old.same(s) {
+			continue
+		}
+		text, err := json.Marshal(s)
+		if err == nil {
+			_, err = r.bucket.Put(ctx, key, text)
+		}
+		if err != nil {
+			r.log.Debug("write status", zap.String("task", s.Task), zap.Error(err))
+			return
+		}
+		r.last[key] = s
+	}
+}
+
+// same says whether two records differ in their time only.
+func (s Status) same(o Status) bool {
+	return s.State == o.State && s.Why == o.Why && s.Since.Equal(o.Since) && s.In == o.In && s.Out == o.Out &&
+		s.Txns == o.Txns && s.Lag == o.Lag && s.Quarantined == o.Quarantined
+}
+
+// forget removes the records of tasks that are gone.
+func (r *reporter) forget(ctx context.Context, kind, task, token string) error {
+	key := statusKey(kind, task, token)
+	delete(r.last, key)
+	if err := r.bucket.Delete(ctx, key); err != nil {
+		return fmt.Errorf("remove status of %s: %w", task, err)
+	}
+	return nil
+}
+
+// ReadStatus gives the status records of all tasks.
+func ReadStatus(ctx context.Context, conn *journal.Conn) ([]Status, error) {
+	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: StatusBucket, Description: "what tasks do"})
+	if err != nil {
+		return nil, fmt.Errorf("bucket of status records: %w", err)
+	}
+	var out []Status
+	err = bucket.Scan(ctx, "", func(e journal.Entry) error {
+		var s Status
+		if err := json.Unmarshal(e.Value, &s); err != nil {
+			return fmt.Errorf("status %s: %w", e.Key, err)
+		}
+		out = append(out, s)
+		return nil
+	})
+	return out, err
+}

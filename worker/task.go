@@ -1,0 +1,256 @@
+package worker
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/journal"
+)
+
+// Limits bound what a shard holds in memory and how long it lets things take.
+// The zero value of a field means its default.
+type Limits struct {
+	ReadAhead     int           // bytes read ahead of the loop, over all sources; 8 MiB
+	BatchBytes    int           // bytes of documents in one transaction; 8 MiB
+	SinkBytes     int           // bytes of documents read in one transaction of a materialization; 64 MiB
+	CombineMemory int           // bytes that combining keeps in memory before it spills; 16 MiB
+	Registers     int           // bytes of registers kept decoded; 64 MiB
+	TxnAge        time.Duration // a busy transaction closes after it; 1 s
+	Rest          time.Duration // quiet time after which progress is flushed; 300 ms
+	CallTimeout   time.Duration // of one call of a module's function; 5 s
+	Backoff       time.Duration // first pause before a retry; 200 ms, doubled up to 30 s
+	Attempts      int           // of a transaction whose module throws; 4
+}
+
+func (l Limits) withDefaults() Limits {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	last := func(v *time.Duration, d time.Duration) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&l.ReadAhead, 8<<20)
+	set(&l.BatchBytes, 8<<20)
+	set(&l.SinkBytes, 64<<20)
+	set(&l.CombineMemory, 16<<20)
+	set(&l.Registers, 64<<20)
+	set(&l.Attempts, 4)
+	last(&l.TxnAge, time.Second)
+	last(&l.Rest, 300*time.Millisecond)
+	last(&l.CallTimeout, 5*time.Second)
+	last(&l.Backoff, 200*time.Millisecond)
+	return l
+}
+
+// collections are the compiled collections of the published catalog.
+type collections map[string]*collection.Collection
+
+func (k collections) get(name string) (*collection.Collection, error) {
+	c, ok := k[name]
+	if !ok {
+		return nil, fmt.Errorf("collection %s is not published", name)
+	}
+	return c, nil
+}
+
+// env is what one task hands to its shard, from start to start.
+type env struct {
+	conn     *journal.Conn
+	task     string // catalog name, or that of an inbox
+	token    string
+	dataDir  string
+	spillDir string
+	limits   Limits
+	log      *zap.Logger
+	cut      func(point string) error
+
+	counters  counters
+	suspects  suspects // of the last failed attempt
+	widest    int      // most outputs that one source document gave
+	started   func(lag func() uint64)
+	committed func(p positions)
+}
+
+// applied logs what a connector did to its endpoint.
+func (e *env) applied(action string) {
+	if action != "" {
+		e.log.Info("endpoint prepared", zap.String("task", e.task), zap.String("action", action))
+	}
+}
+
+// reject is what becomes of an invalid document: it is quarantined if its
+// collection says so, else err stops the task. n tells apart the documents
+// that one message gave.
+func (e *env) reject(ctx context.Context, c *collection.Collection, m *journal.Message, n int, err error) error {
+	var invalid *collection.Invalid
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	if invalid.Seq == 0 {
+		invalid.Subject, invalid.Seq = m.Subject, m.Seq
+	}
+	if c.Spec.OnInvalid != catalog.OnInvalidQuarantine {
+		return err
+	}
+	return e.quarantine(ctx, c.Name, m, n, invalid)
+}
+
+// quarantine keeps a document that is invalid in c, with why and where from.
+// A second time is a no-op: the subject names the document.
+func (e *env) quarantine(ctx context.Context, c string, m *journal.Message, n int, invalid *collection.Invalid) error {
+	e.counters.quarantined.Add(1)
+	o := journal.Outgoing{
+		Subject: collection.BadSubject(c, e.task, m.Seq, n),
+		Data:    m.Data,
+		Expect:  new(uint64),
+		Header: map[string]string{
+			"Weir-Task":     headerText(e.task),
+			"Weir-Pointer":  headerText(invalid.Pointer),
+			"Weir-Rule":     headerText(invalid.Rule),
+			"Weir-Reason":   headerText(invalid.Message),
+			"Weir-Origin":   headerText(m.Subject),
+			"Weir-Sequence": fmt.Sprint(m.Seq),
+		},
+	}
+	_, err := e.conn.Publish(ctx, o)
+	var size *journal.SizeError
+	if errors.As(err, &size) { // it fitted before it had headers
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		_, _ = z.Write(m.Data) // a bytes.Buffer takes everything
+		_ = z.Close()
+		o.Data, o.Header["Weir-Encoding"] = packed.Bytes(), "gzip"
+		_, err = e.conn.Publish(ctx, o)
+	}
+	if err != nil && !errors.Is(err, journal.ErrConflict) {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	return nil
+}
+
+// headerText makes a string fit for a header: one line, of bounded length.
+func headerText(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+	if len(s) > 512 {
+		s = strings.ToValidUTF8(s[:512], "") + "..."
+	}
+	return s
+}
+
+// runner is one start of a task's shard.
+type runner func(ctx context.Context, stop <-chan struct{}, e *env) error
+
+// task keeps a shard running: it starts it, starts it again after failures,
+// and reports its state.
+type task struct {
+	env  *env
+	kind string
+	hash string // of the specs that it was built from
+	run  runner
+
+	state    *state
+	stop     chan struct{} // closed: drain and end
+	abort    context.CancelFunc
+	finished chan struct{}
+}
+
+// start runs the task in a goroutine of its own; halt waits for it.
+func (t *task) start(ctx context.Context) {
+	ctx, t.abort = context.WithCancel(ctx)
+	t.stop, t.finished = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(t.finished)
+		defer t.abort()
+		t.supervise(ctx)
+	}()
+}
+
+// halt drains the task: it commits its open transaction and flushes. After
+// patience has run out it is ended where it stands, which loses nothing.
+func (t *task) halt(patience time.Duration) {
+	close(t.stop)
+	timer := time.AfterFunc(patience, t.abort)
+	defer timer.Stop()
+	<-t.finished
+}
+
+// supervise starts the shard until it is told to stop, or until an error
+// stays. A shard that made progress starts counting its failures anew.
+func (t *task) supervise(ctx context.Context) {
+	failures := 0
+	for {
+		before := t.env.counters.txns.Load()
+		err := t.run(ctx, t.stop, t.env)
+		if ctx.Err() != nil || (err == nil && closed(t.stop)) {
+			t.state.set(StatePending, nil, time.Time{})
+			return
+		}
+		if errors.Is(err, errOverflow) {
+			continue
+		}
+		if t.env.counters.txns.Load() > before {
+			failures = 0
+		}
+		failures++
+		found := t.suspect(err)
+		if lasting(err) && (found || takenOver(err)) || !patient(err) && failures >= t.env.limits.Attempts {
+			t.env.log.Error("task failed", zap.String("task", t.env.task), zap.Error(err))
+			t.state.set(StateFailed, explain(err), time.Time{})
+			return
+		}
+		wait := t.backoff(failures)
+		t.env.log.Warn("task retries", zap.String("task", t.env.task), zap.Duration("wait", wait), zap.Error(err))
+		t.state.set(StateRetrying, explain(err), time.Now().Add(wait))
+		select {
+		case <-ctx.Done():
+		case <-t.stop:
+		case <-time.After(wait):
+		}
+		if ctx.Err() != nil || closed(t.stop) {
+			return
+		}
+	}
+}
+
+// suspect takes over whom the error blames, and says whether it is one input
+// that was alone already, so that nothing more is to be found out.
+func (t *task) suspect(err error) bool {
+	var blamed *inputError
+	if patient(err) || !errors.As(err, &blamed) {
+		return true
+	}
+	found := true
+	for key, at := range blamed.suspects {
+		found = found && at.from == at.through && t.env.suspects.has(key, at.from)
+	}
+	t.env.suspects = blamed.suspects
+	return found
+}
+
+// backoff doubles the pause up to 30 s, with jitter.
+func (t *task) backoff(failures int) time.Duration {
+	d := t.env.limits.Backoff << min(failures-1, 16)
+	if limit := 30 * time.Second; d > limit || d <= 0 {
+		d = limit
+	}
+	return d/2 + rand.N(d/2+1)
+}

@@ -1,0 +1,265 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/journal"
+	"weir/sinks"
+	"weir/sources"
+)
+
+// drainPatience is how long a stopping task may take for its open transaction.
+const drainPatience = 20 * time.Second
+
+// Options are what a worker needs.
+type Options struct {
+	Conn    *journal.Conn
+	Sinks   sinks.Registry
+	Sources sources.Registry
+	DataDir string // relative paths of endpoints are relative to it
+	TempDir string // for what combining spills; empty: the system's
+	ID      string // shown in status records; empty: drawn
+	Limits  Limits
+	Log     *zap.Logger
+	// Cut is called at the named points of a commit. An error that it
+	// returns fails the step: tests end processes and transactions there.
+	Cut func(task, point string) error
+}
+
+// Worker runs the tasks of the published catalog.
+type Worker struct {
+	options  Options
+	reporter *reporter
+
+	mu      sync.Mutex
+	tasks   map[string]*task // by kind and name
+	seen    bool             // the published catalog, at least once
+	changed chan struct{}    // closed and made anew when a status changes
+}
+
+// New makes a worker; Run starts it.
+func New(ctx context.Context, o Options) (*Worker, error) {
+	o.Limits = o.Limits.withDefaults()
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.ID == "" {
+		o.ID = nonce()
+	}
+	if o.Cut == nil {
+		o.Cut = func(string, string) error { return nil }
+	}
+	bucket, err := o.Conn.EnsureBucket(ctx, journal.BucketConfig{Name: StatusBucket, Description: "what tasks do"})
+	if err != nil {
+		return nil, fmt.Errorf("bucket of status records: %w", err)
+	}
+	return &Worker{options: o, reporter: newReporter(bucket, o.Log), tasks: map[string]*task{}, changed: make(chan struct{})}, nil
+}
+
+// Run follows the published catalog until the context ends, then drains every
+// task: open transactions are committed and progress is flushed.
+func (w *Worker) Run(ctx context.Context) error {
+	bucket, err := w.options.Conn.EnsureBucket(ctx, journal.BucketConfig{Name: CatalogBucket, Description: "what is published"})
+	if err != nil {
+		return fmt.Errorf("bucket of the catalog: %w", err)
+	}
+	running, abort := context.WithCancel(context.WithoutCancel(ctx)) // of the tasks: they outlive ctx for their drain
+	defer abort()
+	var reporting sync.WaitGroup
+	reporting.Add(1)
+	go func() {
+		defer reporting.Done()
+		w.reporter.run(running, w.Status)
+	}()
+	snapshot := map[string]catalog.Record{}
+	complete := false
+	err = bucket.Watch(ctx, "", func(e journal.Entry) {
+		switch {
+		case e.Key == "":
+			complete = true
+		case e.Key == catalog.PublicationKey:
+		case e.Deleted:
+			delete(snapshot, e.Key)
+		default:
+			r, err := catalog.DecodeRecord(e.Value)
+			if err != nil {
+				w.options.Log.Error("read catalog", zap.String("key", e.Key), zap.Error(err))
+				return
+			}
+			snapshot[e.Key] = r
+		}
+		if complete && (e.Key == "" || e.Key == catalog.PublicationKey) {
+			w.reconcile(ctx, running, snapshot)
+		}
+	})
+	w.haltAll()
+	w.reporter.report(context.WithoutCancel(ctx), w.Status())
+	abort()
+	reporting.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// Status gives the records of all tasks, sorted.
+func (w *Worker) Status() []Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]Status, 0, len(w.tasks))
+	for _, key := range slices.Sorted(maps.Keys(w.tasks)) {
+		out = append(out, w.tasks[key].status(w.options.ID))
+	}
+	return out
+}
+
+// reconcile makes the running tasks those of the snapshot: what is gone or
+// changed is drained, and only then what is new or changed starts.
+func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]catalog.Record) {
+	wanted := w.plan(snapshot)
+	w.mu.Lock()
+	var stopped []*task
+	for key, old := range w.tasks {
+		if t, ok := wanted[key]; ok && t.hash == old.hash {
+			continue
+		}
+		stopped = append(stopped, old)
+		if _, ok := wanted[key]; !ok {
+			delete(w.tasks, key)
+		}
+	}
+	w.mu.Unlock()
+	halt(stopped)
+	for _, old := range stopped {
+		if _, ok := wanted[old.key()]; !ok {
+			if err := w.reporter.forget(ctx, old.kind, old.env.task, old.env.token); err != nil {
+				w.options.Log.Warn("status", zap.Error(err))
+			}
+		}
+	}
+	w.mu.Lock()
+	w.seen = true
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		if old, ok := w.tasks[key]; ok && old.hash == wanted[key].hash {
+			continue
+		}
+		t := wanted[key]
+		w.tasks[key] = t
+		if t.run != nil {
+			t.start(running)
+		}
+	}
+	w.mu.Unlock()
+	w.reporter.changed()
+	w.nudge()
+}
+
+func (w *Worker) haltAll() {
+	w.mu.Lock()
+	all := slices.Collect(maps.Values(w.tasks))
+	w.mu.Unlock()
+	halt(all)
+}
+
+// halt drains tasks side by side and waits for all of them.
+func halt(tasks []*task) {
+	var wg sync.WaitGroup
+	for _, t := range tasks {
+		if t.finished == nil {
+			continue
+		}
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			t.halt(drainPatience)
+		}()
+	}
+	wg.Wait()
+}
+
+func (t *task) key() string { return t.kind + " " + t.env.task }
+
+// newTask makes a task that is not started. hashes are of all specs that it is
+// built from: when one of them changes, the task starts anew.
+func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task {
+	o := w.options
+	t := &task{kind: kind, hash: strings.Join(hashes, " "), run: run}
+	t.state = &state{state: StatePending, since: time.Now(), changed: func() {
+		w.reporter.changed()
+		w.nudge()
+	}}
+	t.env = &env{
+		conn: o.Conn, task: name, token: wholeTask, dataDir: o.DataDir, spillDir: o.TempDir, limits: o.Limits,
+		log:     o.Log.With(zap.String("task", name), zap.String("kind", kind)),
+		cut:     func(point string) error { return o.Cut(name, point) },
+		started: t.state.started,
+	}
+	t.env.committed = func(p positions) {
+		t.env.counters.txns.Add(1)
+		t.state.committed(p)
+		w.nudge()
+	}
+	return t
+}
+
+// newShard makes the shard of one start, which is not claimed yet.
+func newShard(e *env, bucket *journal.Bucket, key, target string, withRegisters bool) *shard {
+	return &shard{
+		conn: e.conn, bucket: bucket, key: key, withRegisters: withRegisters,
+		stream: collection.StreamName(target), subject: collection.TxnSubject(target, e.task, e.token),
+		writer: nonce(), cut: e.cut, now: time.Now,
+	}
+}
+
+// nonce draws a name that nobody else has.
+func nonce() string {
+	var b [9]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// Wait waits until done says so of the status of all tasks. It is asked anew
+// whenever a state changes and after each commit.
+func (w *Worker) Wait(ctx context.Context, done func([]Status) bool) error {
+	for {
+		w.mu.Lock()
+		seen, changed := w.seen, w.changed
+		w.mu.Unlock()
+		if seen && done(w.Status()) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// Settled waits until the worker has seen what is published and every task
+// has started, or cannot start.
+func (w *Worker) Settled(ctx context.Context) error {
+	return w.Wait(ctx, func(all []Status) bool {
+		return !slices.ContainsFunc(all, func(s Status) bool { return s.State == StatePending })
+	})
+}
+
+// nudge wakes who waits for a change.
+func (w *Worker) nudge() {
+	w.mu.Lock()
+	close(w.changed)
+	w.changed = make(chan struct{})
+	w.mu.Unlock()
+}
