@@ -1,0 +1,345 @@
+package catalog
+
+import (
+	"encoding/json"
+	"os"
+
+	"slices"
+	"strings"
+
+	"weir/document"
+	"weir/schema"
+)
+
+// builtCollection is a collection with its compiled schema.
+type builtCollection struct {
+	entry  *entry[collectionFile]
+	spec   *Collection
+	schema *schema.Schema // nil when it does not compile, and then nothing is checked against it
+	shape  *schema.Shape
+}
+
+// build makes specs of what was read, and checks them.
+func (l *loader) build() *Catalog {
+	c := &Catalog{
+		Collections: map[string]*Collection{}, Captures: map[string]*Capture{},
+		Materializations: map[string]*Materialization{}, Tests: map[string]*Test{},
+	}
+	for _, name := range Names(l.collections) {
+		b := l.buildCollection(l.collections[name])
+		l.built[name], c.Collections[name] = b, b.spec
+	}
+	for _, name := range Names(l.built) {
+		if b := l.built[name]; b.entry.file.Derive != nil {
+			b.spec.Derive = l.buildDerivation(b, b.entry.file.Derive)
+		}
+	}
+	for _, name := range Names(l.captures) {
+		c.Captures[name] = l.buildCapture(l.captures[name])
+	}
+	for _, name := range Names(l.materializations) {
+		c.Materializations[name] = l.buildMaterialization(l.materializations[name])
+	}
+	for _, name := range Names(l.tests) {
+		c.Tests[name] = l.buildTest(l.tests[name])
+	}
+	return c
+}
+
+func (l *loader) buildCollection(e *entry[collectionFile]) *builtCollection {
+	f := e.file
+	spec := &Collection{Name: e.name, Key: f.Key, Partitions: 16, OnInvalid: OnInvalidStop, Origin: e.at.origin()}
+	b := &builtCollection{entry: e, spec: spec}
+	if f.OnInvalid != "" {
+		spec.OnInvalid = f.OnInvalid
+	}
+	if f.Partitions != nil {
+		spec.Partitions = *f.Partitions
+		if n := *f.Partitions; n > 0 && n&(n-1) != 0 {
+			below := 1
+			for below*2 < n {
+				below *= 2
+			}
+			l.errorf(f.At.must("partitions"), "", "the number of partitions is a power of two: %d or %d, not %d", below, below*2, n)
+		}
+	}
+	var ok bool
+	if spec.Schema, b.schema, ok = l.compileSchema(f.Schema); ok {
+		b.shape = b.schema.Shape()
+		l.checkTopLevel(b)
+	}
+	l.checkKey(b)
+	l.buildProjections(b)
+	return b
+}
+
+func (l *loader) checkTopLevel(b *builtCollection) {
+	if b.shape.Types == schema.TypeObject {
+		return
+	}
+	at := b.entry.file.Schema.At
+	switch b.shape.Types {
+	case 0:
+		l.errorf(at, "", "no document can be valid by this schema")
+	case schema.AnyType:
+		l.errorf(at, "say type: object at its top level", "the schema takes values of any type: a document is an object")
+	default:
+		l.errorf(at, "say type: object at its top level", "the schema takes values of type %s: a document is an object", list(b.shape.Types.Names()))
+	}
+	b.shape = nil // its locations would be reported once more, one by one
+}
+
+// keyTypes are the types that a component of a key may have.
+const keyTypes = schema.TypeBoolean | schema.TypeInteger | schema.TypeString
+
+func (l *loader) checkKey(b *builtCollection) {
+	f := b.entry.file
+	at, ok := f.At.field("key")
+	if !ok || at.node.kind != kindArray {
+		return
+	}
+	if len(f.Key) == 0 {
+		l.errorf(at, "as in: key: [/id]", "the key is empty")
+	}
+	for i, text := range f.Key {
+		p := at.item(i)
+		pointer, ok := l.keyPointer(p, text, f.Key[:i])
+		if !ok || b.shape == nil {
+			continue
+		}
+		sub, exists := b.shape.Locate(pointer)
+		switch {
+		case exists == schema.Cannot || exists == schema.Implicit:
+			l.unknownLocation(p, b, pointer)
+		case exists == schema.May && sub.Default == nil:
+			l.errorf(p, "name it in required, or give it a default", "%s may be missing: every document has its key", text)
+		default:
+			l.checkKeyTypes(p, text, sub.Types, keyTypes)
+		}
+	}
+}
+
+// keyPointer parses a component of a key that stands behind others.
+func (l *loader) keyPointer(p *place, text string, before []string) (document.Pointer, bool) {
+	if p.node.kind != kindString {
+		return nil, false
+	}
+	if text == "" {
+		l.errorf(p, "as in /id", "the whole document is no part of a key")
+		return nil, false
+	}
+	pointer, ok := l.pointer(p, text)
+	if ok && slices.Contains(before, text) {
+		l.errorf(p, "", "%s is twice in the key", text)
+		return nil, false
+	}
+	return pointer, ok
+}
+
+func (l *loader) checkKeyTypes(p *place, text string, types, allowed schema.Types) bool {
+	wrong := types &^ allowed
+	if wrong == 0 && types&keyTypes != 0 {
+		return true
+	}
+	// Only a number that may be fractional counts as a number here.
+	names := wrong.Names()
+	switch {
+	case wrong == schema.AnyType&^allowed && types == schema.AnyType:
+		l.errorf(p, "give it the type boolean, integer or string", "%s can be of any type", text)
+	case len(names) == 0:
+		l.errorf(p, "give it the type boolean, integer or string", "no value is possible at %s", text)
+	default:
+		l.errorf(p, "a key is made of booleans, integers and strings", "%s can be of type %s", text, list(names))
+	}
+	return false
+}
+
+// unknownLocation reports a pointer to what the schema does not describe.
+func (l *loader) unknownLocation(p *place, b *builtCollection, pointer document.Pointer) {
+	hint := "describe it in the schema"
+	for depth := range pointer {
+		sub, exists := b.shape.Locate(pointer[:depth+1])
+		if exists != schema.Cannot && exists != schema.Implicit {
+			continue
+		}
+		parent, _ := b.shape.Locate(pointer[:depth])
+		if parent == nil {
+			parent = sub
+		}
+		if near := nearest(pointer[depth], Names(parent.Properties)); near != "" {
+			fixed := slices.Clone(pointer)
+			fixed[depth] = near
+			hint = "did you mean " + fixed.String() + "?"
+		}
+		break
+	}
+	l.errorf(p, hint, "the schema of %s has no %s", b.spec.Name, pointer)
+}
+
+func (l *loader) buildProjections(b *builtCollection) {
+	f := b.entry.file
+	if len(f.Projections) == 0 {
+		return
+	}
+	b.spec.Projections = make(map[string]Projection, len(f.Projections))
+	section := f.At.must("projections")
+	folded := map[string]string{}
+	for i := range section.node.members {
+		name := section.node.members[i].name
+		v := f.Projections[name]
+		b.spec.Projections[name] = Projection{Location: v.Location}
+		at := section.name(name)
+		if other, taken := folded[strings.ToLower(name)]; taken {
+			l.errorf(at, "names must differ in more than case", "the fields %s and %s are the same name", other, name)
+		}
+		folded[strings.ToLower(name)] = name
+		l.checkProjection(b, at, name, v)
+	}
+}
+
+func (l *loader) checkProjection(b *builtCollection, at *place, name string, v projection) {
+	if _, err := document.ParsePointer("/" + name); err != nil || name == "" || strings.HasPrefix(name, "/") {
+		l.errorf(at, "a pointer without the / at its beginning, or a name of your own", "%q is no name of a field", name)
+		return
+	}
+	if v.At == nil || v.At.node.kind != kindString {
+		return
+	}
+	pointer, ok := l.pointer(v.At, v.Location)
+	if !ok || b.shape == nil {
+		return
+	}
+	if _, exists := b.shape.Locate(pointer); exists == schema.Cannot {
+		l.unknownLocation(v.At, b, pointer)
+	}
+	own, _ := document.ParsePointer("/" + name)
+	if _, exists := b.shape.Locate(own); exists >= schema.May && own.String() != pointer.String() {
+		l.errorf(at, "choose another name", "%s is the name of the field at /%s", name, name)
+	}
+}
+
+// buildModule returns a derivation's code; nil when there is none.
+func (l *loader) buildModule(f *moduleFile) *Module {
+	if f == nil {
+		return nil
+	}
+	m := &Module{Clock: ClockDocument}
+	if f.Clock != "" {
+		m.Clock = f.Clock
+	}
+	at, ok := f.At.field("module")
+	if !ok || at.node.kind != kindString {
+		return m
+	}
+	if strings.ContainsAny(f.Module, "\n{") {
+		m.Inline = f.Module
+		return m
+	}
+	abs, ok := l.localPath(at, f.Module)
+	if !ok {
+		return m
+	}
+	info, err := os.Stat(abs)
+	switch {
+	case err != nil:
+		l.errorf(at, l.nearestFile(abs), "%s: %s", f.Module, reasonOf(err))
+	case !info.Mode().IsRegular():
+		l.errorf(at, "name the file", "%s is no regular file", f.Module)
+	}
+	m.Path, m.File = abs, relative(at.file.base, abs)
+	return m
+}
+
+func (l *loader) buildCapture(e *entry[captureFile]) *Capture {
+	f := e.file
+	c := &Capture{
+		Name: e.name, Endpoint: Endpoint{Kind: f.Endpoint.Kind, Config: f.Endpoint.Config},
+		Bindings: make([]CaptureBinding, len(f.Bindings)), Interval: "5m", Disable: f.Shards.Disable, Origin: e.at.origin(),
+	}
+	if at, ok := f.At.field("interval"); ok && at.node.kind == kindString {
+		c.Interval = f.Interval
+		if _, err := ParseInterval(f.Interval); err != nil {
+			l.errorf(at, "as in 30s, 5m, 2h or 1d", "%s", err)
+		}
+	}
+	for i := range f.Bindings {
+		b := &f.Bindings[i]
+		c.Bindings[i] = CaptureBinding{Resource: b.Resource.Text, Target: b.Target, Disable: b.Disable, Backfill: b.Backfill}
+		at, ok := b.At.field("target")
+		if !ok || at.node.kind != kindString || b.Disable {
+			continue
+		}
+		if target := l.collection(at, b.Target); target != nil && target.entry.file.Derive != nil {
+			l.errorf(at, "capture into a collection of its own", "%s is derived: only its derivation writes it", b.Target)
+		}
+	}
+	return c
+}
+
+func (l *loader) buildMaterialization(e *entry[materializationFile]) *Materialization {
+	f := e.file
+	m := &Materialization{
+		Name: e.name, Endpoint: Endpoint{Kind: f.Endpoint.Kind, Config: f.Endpoint.Config},
+		Bindings: make([]MaterializationBinding, len(f.Bindings)), Disable: f.Shards.Disable, Origin: e.at.origin(),
+	}
+	for i := range f.Bindings {
+		b := &f.Bindings[i]
+		m.Bindings[i] = MaterializationBinding{
+			Source: Source{Name: b.Source.Name}, Resource: b.Resource.Text, Disable: b.Disable, Backfill: b.Backfill, Priority: b.Priority,
+		}
+		var source *builtCollection
+		if !b.Disable {
+			source = l.collection(b.Source.At, b.Source.Name)
+		}
+		m.Bindings[i].Fields = l.buildFields(b.Fields, source)
+	}
+	return m
+}
+
+func (l *loader) buildFields(f *fieldsFile, source *builtCollection) *Fields {
+	if f == nil {
+		return nil
+	}
+	fields := &Fields{Recommended: DefaultDepth, Exclude: f.Exclude}
+	if f.Recommended != nil {
+		fields.Recommended = f.Recommended.Levels
+	}
+	for _, name := range Names(f.Require) {
+		if fields.Require == nil {
+			fields.Require = map[string]json.RawMessage{}
+		}
+		fields.Require[name] = f.Require[name].Text
+		l.checkField(f.Require[name].At, name, source)
+		if slices.Contains(f.Exclude, name) {
+			l.errorf(f.Require[name].At, "leave one out", "the field %s is required and excluded", name)
+		}
+	}
+	for i, name := range f.Exclude {
+		if at := f.At.must("exclude").item(i); at.node.kind == kindString {
+			l.checkField(at, name, source)
+		}
+	}
+	return fields
+}
+
+// checkField reports a field that its collection does not have.
+func (l *loader) checkField(at *place, name string, source *builtCollection) {
+	if source == nil || source.shape == nil || name == "flow_document" || name == "flow_published_at" {
+		return
+	}
+	if _, ok := source.entry.file.Projections[name]; ok {
+		return
+	}
+	pointer, err := document.ParsePointer("/" + name)
+	if err == nil {
+		if _, exists := source.shape.Locate(pointer); exists != schema.Cannot {
+			return
+		}
+	}
+	known := append(Names(source.entry.file.Projections), Names(source.shape.Properties)...)
+	hint := "add it to the collection's projections"
+	if near := nearest(name, known); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	l.errorf(at, hint, "%s has no field %s", source.spec.Name, name)
+}
