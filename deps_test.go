@@ -47,6 +47,8 @@ var layers = []layer{
 
 // Imports within one level, against the general rule.
 var sameLevel = map[string]map[string]string{
+	"sources": {"collection": "bindings are resolved from collections' keys and projections"},
+	"sinks":   {"collection": "bindings are resolved from collections' keys and projections"},
 	"sinks/*": {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
 }
 
