@@ -1,0 +1,431 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+
+	"weir/document"
+)
+
+// ReduceError tells why documents cannot be reduced.
+type ReduceError struct {
+	Pointer  string // location in the newer document
+	Strategy string
+	Reason   string
+	// NotAssociative is set when the values can only be reduced fully, onto the root-most document: until then the
+	// documents have to be kept apart.
+	NotAssociative bool
+}
+
+func (e *ReduceError) Error() string {
+	at := e.Pointer
+	if at == "" {
+		at = "the document"
+	}
+	return fmt.Sprintf("reduce %s by %s: %s", at, e.Strategy, e.Reason)
+}
+
+// Reducer reduces documents. It keeps scratch memory, and so belongs to one goroutine; it holds on to no document
+// after a call.
+type Reducer struct {
+	schema  *Schema
+	planner planner
+	root    *plan
+	check   *Validator // finds the active annotations, when there is no static plan
+	active  [][]*annotation
+
+	full    bool
+	prune   bool // something may have to be left out of a value that has nothing to its left
+	docs    []*document.Doc
+	cells   []cell
+	slots   []slot
+	indexes []map[string]int32 // free ones
+	failed  error
+}
+
+// annotation is what is active at a node.
+type annotation struct {
+	strategy *strategy
+	conflict *conflict
+}
+
+// cell is a value to be reduced: a node of a document, and the next newer value of the same location.
+type cell struct {
+	doc  uint32 // index into Reducer.docs
+	node uint32
+	next int32
+}
+
+// list holds the values of one location, oldest first. Plain tells that the oldest is the left-hand side as it is:
+// it is not itself reduced by the annotations that are active at it.
+type list struct {
+	first, last int32 // indices into Reducer.cells
+	n           int32
+	plain       bool
+}
+
+// slot is a child of values that are being merged.
+type slot struct {
+	doc, name uint32 // where a member's name stands
+	at        int    // an element's index in its array
+	values    list
+	plan      *plan
+}
+
+// temporary is a document for a value that no document holds: the result of one strategy, to the left of another.
+type temporary struct {
+	doc  document.Doc
+	text []byte
+}
+
+// Reducer returns a new reducer.
+func (s *Schema) Reducer() *Reducer {
+	r := &Reducer{schema: s, planner: planner{map[string]*plan{}}}
+	if s.static {
+		r.root = r.planner.of([]*rule{s.root})
+	} else {
+		r.check = s.Validator()
+		r.check.collect = true
+	}
+	return r
+}
+
+// Reduce reduces documents, oldest first, all of them valid, and appends the result to dst. In a full reduction the
+// first document is the root-most one, with nothing before it: what only matters to older documents, such as the
+// members that a set removes, is dropped. Otherwise the result can be reduced further, to either side.
+// The error is a *ReduceError; dst is then returned as it was.
+func (r *Reducer) Reduce(dst []byte, docs []*document.Doc, full bool) ([]byte, error) {
+	if len(docs) == 0 {
+		return dst, nil
+	}
+	r.full, r.prune = full, full && r.schema.prunes
+	r.docs = append(r.docs[:0], docs...)
+	r.cells, r.slots, r.failed = r.cells[:0], r.slots[:0], nil
+	defer r.release()
+	if !r.schema.static {
+		r.annotate()
+	}
+	l := list{plain: !full}
+	for j := range docs {
+		r.push(&l, uint32(j), 0)
+	}
+	start := len(dst)
+	out := r.fold(dst, l, r.root)
+	if r.failed != nil {
+		return dst[:start], r.failed
+	}
+	return out, nil
+}
+
+func (r *Reducer) release() {
+	clear(r.docs)
+	r.docs = r.docs[:0]
+}
+
+// annotate collects what is active in each document that may be to the right of another.
+func (r *Reducer) annotate() {
+	r.active = r.active[:0]
+	for j, d := range r.docs {
+		if j == 0 && !r.full {
+			r.active = append(r.active, nil)
+			continue
+		}
+		r.check.Valid(d, 0)
+		notes := make([]*annotation, len(d.Nodes))
+		for _, n := range r.check.notes {
+			switch a := notes[n.node]; {
+			case a == nil:
+				notes[n.node] = r.schema.annotations[n.strategy]
+			case a.strategy != n.strategy && a.conflict == nil:
+				notes[n.node] = &annotation{a.strategy, &conflict{a.strategy, n.strategy}}
+			}
+		}
+		r.active = append(r.active, notes)
+	}
+}
+
+func (r *Reducer) push(l *list, doc, node uint32) {
+	at := int32(len(r.cells))
+	r.cells = append(r.cells, cell{doc, node, -1})
+	if l.n == 0 {
+		l.first = at
+	} else {
+		r.cells[l.last].next = at
+	}
+	l.last = at
+	l.n++
+}
+
+func (r *Reducer) kind(c cell) document.Kind { return r.docs[c.doc].Nodes[c.node].Kind }
+
+// fail records the first error.
+func (r *Reducer) fail(c cell, s *strategy, format string, args ...any) {
+	if r.failed == nil {
+		r.failed = &ReduceError{Pointer: pointerOf(r.docs[c.doc], c.node), Strategy: s.name, Reason: fmt.Sprintf(format, args...)}
+	}
+}
+
+func (r *Reducer) failPartial(c cell, s *strategy, left document.Kind) {
+	if r.failed == nil {
+		r.failed = &ReduceError{Pointer: pointerOf(r.docs[c.doc], c.node), Strategy: s.name, NotAssociative: true,
+			Reason: fmt.Sprintf("%s replaces %s, which only a full reduction can do", r.kind(c), left)}
+	}
+}
+
+// pointerOf finds the path to a node.
+func pointerOf(d *document.Doc, node uint32) string {
+	var p document.Pointer
+	for i := uint32(0); i != node; {
+		step := uint32(0)
+		if d.Nodes[i].Kind == document.Object {
+			step = 1
+		}
+		k, at := i+1, 0
+		for d.Nodes[k+step].Next <= node {
+			k, at = d.Nodes[k+step].Next, at+1
+		}
+		if step == 1 {
+			p = append(p, d.String(k))
+		} else {
+			p = append(p, strconv.Itoa(at))
+		}
+		if k == node {
+			break // a member's name
+		}
+		i = k + step
+	}
+	return p.String()
+}
+
+// copy appends a value as it is.
+func (r *Reducer) copy(dst []byte, c cell) []byte {
+	d := r.docs[c.doc]
+	if d.Compact() {
+		return append(dst, d.Raw(c.node)...)
+	}
+	return d.Append(dst, c.node)
+}
+
+// fold appends what the values of a location reduce to.
+func (r *Reducer) fold(dst []byte, l list, p *plan) []byte {
+	if r.failed != nil {
+		return dst
+	}
+	if !r.schema.static {
+		return r.foldMixed(dst, l)
+	}
+	if p == nil || l.n == 1 && l.plain {
+		return r.copy(dst, r.cells[l.last])
+	}
+	if p.conflict != nil {
+		r.failConflict(r.cells[l.last], p.conflict)
+		return dst
+	}
+	return r.foldRun(dst, p.strategy, l, p)
+}
+
+func (r *Reducer) failConflict(c cell, both *conflict) {
+	r.fail(c, both.a, "strategy %s is active there, too", both.b.name)
+}
+
+// foldRun reduces values by one strategy.
+func (r *Reducer) foldRun(dst []byte, s *strategy, l list, p *plan) []byte {
+	if s == nil || s.method == lastWriteWins {
+		return r.copy(dst, r.cells[l.last])
+	}
+	if s.method == firstWriteWins {
+		return r.copy(dst, r.cells[l.first])
+	}
+	if !l.plain && !r.accepts(s, r.cells[l.first]) {
+		return dst
+	}
+	l.plain = l.plain || !r.prune
+	if l.n == 1 && l.plain {
+		return r.copy(dst, r.cells[l.first])
+	}
+	switch s.method {
+	case sum:
+		return r.foldSum(dst, s, l)
+	case minimize, maximize:
+		return r.foldExtreme(dst, s, l, p)
+	case appendItems:
+		return r.foldAppend(dst, s, l)
+	case merge:
+		return r.foldMerge(dst, s, l, p)
+	default:
+		return r.foldSet(dst, s, l, p)
+	}
+}
+
+// accepts checks a value without one to its left.
+func (r *Reducer) accepts(s *strategy, c cell) bool {
+	switch kind := r.kind(c); s.method {
+	case sum:
+		if _, _, ok := r.number(s, c); !ok {
+			return false
+		}
+	case appendItems:
+		if kind != document.Array {
+			r.fail(c, s, "needs an array, but got %s", kind)
+			return false
+		}
+	case merge:
+		if kind != document.Object && kind != document.Array {
+			r.fail(c, s, "needs an object or an array, but got %s", kind)
+			return false
+		}
+	}
+	return true
+}
+
+// foldMixed reduces values each by the strategy that is active at it: runs of one strategy are reduced at once.
+func (r *Reducer) foldMixed(dst []byte, l list) []byte {
+	cells := len(r.cells)
+	at, run := l.first, list{}
+	if l.plain {
+		run.plain = true
+		c := r.cells[at]
+		r.push(&run, c.doc, c.node)
+		at = c.next
+	}
+	for at >= 0 && r.failed == nil {
+		s, ok := r.strategyAt(r.cells[at])
+		if !ok {
+			return dst
+		}
+		for at >= 0 {
+			c := r.cells[at]
+			if t, ok := r.strategyAt(c); !ok || t != s {
+				break
+			}
+			r.push(&run, c.doc, c.node)
+			at = c.next
+		}
+		if at < 0 {
+			dst = r.foldRun(dst, s, run, nil)
+			r.cells = r.cells[:cells]
+			return dst
+		}
+		run = r.settle(s, run)
+	}
+	if r.failed == nil {
+		dst = r.copy(dst, r.cells[run.last])
+	}
+	r.cells = r.cells[:cells]
+	return dst
+}
+
+func (r *Reducer) strategyAt(c cell) (*strategy, bool) {
+	a := r.active[c.doc][c.node]
+	if a == nil {
+		return nil, true
+	}
+	if a.conflict != nil {
+		r.failConflict(c, a.conflict)
+		return nil, false
+	}
+	if a.strategy.method == lastWriteWins {
+		return nil, true
+	}
+	return a.strategy, true
+}
+
+// settle makes the result of a run the left-hand side of the next one.
+func (r *Reducer) settle(s *strategy, run list) list {
+	next := list{plain: true}
+	if s == nil {
+		c := r.cells[run.last]
+		r.push(&next, c.doc, c.node)
+		return next
+	}
+	var t temporary
+	t.text = r.foldRun(nil, s, run, nil)
+	if r.failed != nil {
+		return run
+	}
+	if err := t.doc.Parse(t.text); err != nil {
+		r.fail(r.cells[run.last], s, "the result is no document: %v", err)
+		return run
+	}
+	r.docs, r.active = append(r.docs, &t.doc), append(r.active, nil)
+	r.push(&next, uint32(len(r.docs)-1), 0)
+	return next
+}
+
+// number reads a number, or a string that holds one.
+func (r *Reducer) number(s *strategy, c cell) (n document.Decimal, text, ok bool) {
+	d := r.docs[c.doc]
+	raw := d.Text(c.node)
+	switch kind := d.Nodes[c.node].Kind; kind {
+	case document.Integer, document.Number:
+	case document.String:
+		text = true
+		if d.Nodes[c.node].Flags&document.Escaped != 0 {
+			raw = d.AppendString(nil, c.node)
+		}
+	default:
+		r.fail(c, s, "needs a number, but got %s", kind)
+		return n, text, false
+	}
+	n, err := document.ParseDecimal(raw)
+	if err != nil {
+		r.fail(c, s, "needs a number, but got %s: %v", excerpt(d.Raw(c.node)), err)
+	}
+	return n, text, err == nil
+}
+
+func (r *Reducer) foldSum(dst []byte, s *strategy, l list) []byte {
+	total, quoted, ok := r.number(s, r.cells[l.first])
+	for at := r.cells[l.first].next; ok && at >= 0; at = r.cells[at].next {
+		var n document.Decimal
+		var text bool
+		if n, text, ok = r.number(s, r.cells[at]); !ok {
+			break
+		}
+		var err error
+		if total, err = total.Add(n); err != nil {
+			r.fail(r.cells[at], s, "%v", err)
+			return dst
+		}
+		quoted = quoted || text
+	}
+	if !ok {
+		return dst
+	}
+	if !quoted {
+		return total.Append(dst)
+	}
+	return append(total.Append(append(dst, '"')), '"')
+}
+
+func (r *Reducer) foldAppend(dst []byte, s *strategy, l list) []byte {
+	null := false
+	start := len(dst)
+	dst = append(dst, '[')
+	for at := l.first; at >= 0; at = r.cells[at].next {
+		c := r.cells[at]
+		if kind := r.kind(c); kind != document.Array {
+			if at == l.first && kind == document.Null {
+				null = true
+				continue
+			}
+			r.fail(c, s, "needs an array, but got %s", kind)
+			return dst
+		}
+		if r.docs[c.doc].Nodes[c.node].N == 0 {
+			continue
+		}
+		if len(dst) > start+1 {
+			dst = append(dst, ',')
+		}
+		// The brackets of the copy are not wanted.
+		open := len(dst)
+		dst = r.copy(dst, c)
+		copy(dst[open:], dst[open+1:])
+		dst = dst[:len(dst)-2]
+	}
+	if null {
+		return append(dst[:start], "null"...)
+	}
+	return append(dst, ']')
+}
