@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"weir/journal/server"
 )
 
 func TestOrdersAreTheSameInEachRun(t *testing.T) {
@@ -149,5 +152,72 @@ func TestParseRefusesWhatCannotRun(t *testing.T) {
 	o, err := parse([]string{"-batches", "500, 1000"}, io.Discard)
 	if err != nil || !slices.Equal(o.batches, []int{500, 1000}) {
 		t.Errorf("batches %v, %v", o.batches, err)
+	}
+}
+
+// Each limit row runs, on a server as Weir embeds it, and moves what it says.
+func TestLimitRowsRun(t *testing.T) {
+	s, err := server.Start(server.Options{StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	docs := newOrders(300, 1)
+	l, err := newLimits(s.URL(), docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	rows := append(l.rows([]int{50, 200}), sqliteRow(docs, 64))
+	m := &meter{Documents: 300, Paced: 5, Pause: time.Millisecond, Server: []int{os.Getpid()}}
+	samples, err := runRounds(t.Context(), rows, 1, m, func(int, row, sample) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		for _, s := range samples[r.Name] {
+			if s.Documents == 0 || s.Elapsed <= 0 {
+				t.Errorf("%s: %+v", r.Name, s)
+			}
+		}
+		if len(samples[r.Name]) != 1 {
+			t.Errorf("%s ran %d times, want once", r.Name, len(samples[r.Name]))
+		}
+	}
+	if n := len(samples[limitLatency][0].Latencies); n != 5 {
+		t.Errorf("%d latencies, want 5", n)
+	}
+}
+
+func TestWriterIsFenced(t *testing.T) {
+	s, err := server.Start(server.Options{StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	l, err := newLimits(s.URL(), newOrders(10, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.close()
+	name, drop, err := l.stream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer drop()
+	old, young := newWriter(l.nc, name), newWriter(l.nc, name)
+	commit := func(w *writer) error {
+		d := l.orders.at(0)
+		return errors.Join(w.add(name+d.tail, d.json), w.commit(), w.wait())
+	}
+	if err := commit(old); err != nil {
+		t.Fatal(err)
+	}
+	young.marker = old.marker
+	if err := commit(young); err != nil {
+		t.Fatal(err)
+	}
+	if err := commit(old); err == nil {
+		t.Error("a writer whose marker is not the last one can write: the limit is taken without a fence")
 	}
 }

@@ -39,10 +39,21 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out, log io.Writer) error {
+func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
+	if len(args) == 2 && args[0] == serverWord {
+		return serveNATS(args[1], os.Stdin, out)
+	}
 	o, err := parse(args, log)
 	if err != nil {
 		return err
+	}
+	if o.url == "" {
+		s, err := startServer(ctx, log)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, s.close()) }()
+		o.url, o.pids = s.url, []int{s.pid()}
 	}
 	docs := newOrders(o.keys, o.seed)
 	l, err := newLimits(o.url, docs)
@@ -51,7 +62,11 @@ func run(ctx context.Context, args []string, out, log io.Writer) error {
 	}
 	defer l.close()
 
-	rows := selectRows(l.rows(o.batches), o.only)
+	all := l.rows(o.batches)
+	for _, size := range o.batches {
+		all = append(all, sqliteRow(docs, size))
+	}
+	rows := selectRows(all, o.only)
 	if len(rows) == 0 {
 		return fmt.Errorf("no row's name holds %q", o.only)
 	}
@@ -82,7 +97,7 @@ func parse(args []string, log io.Writer) (options, error) {
 	f.StringVar(&batches, "batches", "1000,4000", "sizes of the limits' atomic batches, markers included")
 	f.StringVar(&o.only, "rows", "", "run only rows whose name holds this text, and their limits")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to this file, - for standard output")
-	f.StringVar(&o.url, "nats", "", "NATS server to measure on")
+	f.StringVar(&o.url, "nats", "", "NATS server to measure on; the default is one that bench starts, as Weir does")
 	f.StringVar(&pids, "server-pid", "", "its process ids, to measure its CPU")
 	if err := f.Parse(args); err != nil {
 		return o, err

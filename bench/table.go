@@ -24,6 +24,8 @@ func limitName(what string, size int) string {
 		return fmt.Sprintf("limit: append, batches of %d", size)
 	case "pipe":
 		return fmt.Sprintf("limit: read + nothing + batches of %d", size)
+	case "sqlite":
+		return fmt.Sprintf("limit: SQLite, one statement, transactions of %d", size)
 	}
 	panic("no such limit: " + what)
 }
