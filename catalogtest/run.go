@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
-
-	"go.uber.org/zap"
 
 	"weir/catalog"
 	"weir/collection"
@@ -34,17 +31,12 @@ type Result struct {
 // Run runs all tests of a built catalog, sorted by name, and reports each. An
 // error is a fault of the runner, not of a test.
 func Run(ctx context.Context, c *catalog.Catalog, report func(Result)) error {
-	dir, err := os.MkdirTemp("", "weir-test-")
-	if err != nil {
-		return fmt.Errorf("directory of the test server: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	s, err := server.Start(server.Options{StoreDir: dir, Port: server.NoListener, Memory: true, Log: zap.NewNop()})
+	s, err := server.Start(server.Options{Port: -1, Memory: true})
 	if err != nil {
 		return err
 	}
 	defer s.Stop()
-	conn, err := journal.Connect(ctx, journal.Options{InProcess: s.Raw(), Name: "weir test", MaxBatch: server.MaxBatch, Memory: true})
+	conn, err := journal.Connect(ctx, journal.Options{InProcess: s.Raw(), Name: "weir test", MaxBatch: server.MaxBatch})
 	if err != nil {
 		return err
 	}
@@ -78,7 +70,7 @@ func runTest(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, spec *
 			return err
 		}
 	}
-	defer func() { err = errors.Join(err, conn.DeleteAll(context.WithoutCancel(ctx))) }()
+	defer func() { err = errors.Join(err, deleteAll(context.WithoutCancel(ctx), conn)) }()
 	if _, err := controlplane.Publish(ctx, conn, part, controlplane.Options{Catalog: spec.Name}); err != nil {
 		return err
 	}
@@ -91,6 +83,15 @@ func runTest(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, spec *
 	err = t.steps(ctx)
 	stop()
 	return errors.Join(err, <-ended)
+}
+
+// deleteAll removes every stream and bucket of a test.
+func deleteAll(ctx context.Context, conn *journal.Conn) error {
+	all, err := conn.Streams(ctx)
+	for _, s := range all {
+		err = errors.Join(err, conn.DeleteStream(ctx, s.Name))
+	}
+	return err
 }
 
 func (t *test) steps(ctx context.Context) error {

@@ -147,9 +147,7 @@ func (d *derivation) stage(ctx context.Context) (func(context.Context) error, er
 		return nil, err
 	}
 	if d.vm != nil {
-		if t.registers, err = d.vm.Changes(); err != nil {
-			return nil, d.blameTransaction(err)
-		}
+		t.registers = d.vm.Changes()
 	}
 	return d.commit(t, nil), nil
 }

@@ -2,10 +2,10 @@ package worker
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/fnv"

@@ -78,9 +78,6 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 		return err
 	}
 	defer stop()
-	for _, warning := range conn.Warnings(ctx) {
-		log.Warn(warning)
-	}
 	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data}
 	if err := connectors.Check(ctx, c); err != nil {
 		return err
