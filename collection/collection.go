@@ -44,11 +44,11 @@ func compile(spec *catalog.Collection) (*Collection, error) {
 	}
 	s, err := schema.Compile(spec.Schema)
 	if err != nil {
-		return nil, fmt.Errorf("schema: %w", err)
+		return nil, err // it names the schema
 	}
 	key, err := document.NewKey(spec.Key)
 	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
+		return nil, err // it names the key
 	}
 	setDefaults(key, s)
 	return &Collection{

@@ -71,7 +71,7 @@ type Combiner struct {
 	order   []int32
 }
 
-// Combined is the one document of a key. Its memory is valid until [Combiner.Reset],
+// Combined is the reduced document of a key. Its memory is valid until [Combiner.Reset],
 // or longer when the Combiner spilled.
 type Combined struct {
 	Packed    []byte
@@ -167,7 +167,7 @@ func (m *Combiner) unasked(packed []byte) error {
 	return errors.New("combine " + m.collection.Name + ": the destination gave a document for key " + string(key) + ", which was not asked for")
 }
 
-// Keys is how many documents Drain will give; once spilled, it is an upper bound.
+// Keys is how many keys Drain will give documents of; once spilled, it is an upper bound.
 func (m *Combiner) Keys() int { return m.runs.keys + len(m.groups.list) }
 
 // Bytes is the memory in use for documents, their nodes and the table of keys.
@@ -192,9 +192,11 @@ func (m *Combiner) EachKey(fn func(packed []byte) error) error {
 	return nil
 }
 
-// Drain calls fn once for each key with its reduced document. The error is fn's, an
-// [*Invalid] when documents do not reduce or reduce to what the schema refuses, or
-// one of the temporary file.
+// Drain calls fn with the reduced document of each key. There is one for each key,
+// but where the schema's strategies cannot combine documents before a full reduction,
+// and Full is not set: those come one after the other, oldest first. The error is
+// fn's, an [*Invalid] when documents do not reduce or reduce to what the schema
+// refuses, or one of the temporary file.
 func (m *Combiner) Drain(fn func(Combined) error) error {
 	if m.Spilled() {
 		return m.drainSpilled(fn)
@@ -205,8 +207,10 @@ func (m *Combiner) Drain(fn func(Combined) error) error {
 		if err := m.reduce(g); err != nil {
 			return err
 		}
-		if err := fn(g.combined(&m.entries[g.first].doc)); err != nil {
-			return err
+		for j := g.first; j != none; j = m.entries[j].next {
+			if err := fn(g.combined(&m.entries[j].doc)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -2,9 +2,12 @@ package collection
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 
 	"weir/document"
+	"weir/schema"
 )
 
 // group returns the group of a packed key, which is made when it is new.
@@ -120,11 +123,12 @@ func (m *Combiner) shorten(g *group) {
 		g.pause = 2 * g.count
 		return
 	}
-	m.adopt(g)
-	g.pause, g.folded, g.fresh = foldCount, g.fresh, 0
+	m.adopt(g, g.first, none)
+	g.pause, g.folded, g.fresh = foldCount, len(m.folded.Src), 0
 }
 
-// reduce leaves one document in the group: what Drain gives.
+// reduce leaves in the group what Drain gives: one document, or more where the
+// schema's strategies cannot combine them before a full reduction.
 func (m *Combiner) reduce(g *group) error {
 	if g.count == 0 {
 		return m.unasked(g.key)
@@ -135,14 +139,32 @@ func (m *Combiner) reduce(g *group) error {
 	}
 	m.listDocs(g)
 	if g.base != none {
-		m.docs = append(m.docs, nil)
-		copy(m.docs[1:], m.docs)
-		m.docs[0] = &m.entries[g.base].doc
+		m.docs = slices.Insert(m.docs, 0, &m.entries[g.base].doc)
 	}
-	if err := m.fold(g, full); err != nil {
-		return err
+	err := m.fold(g, full)
+	switch {
+	case err == nil:
+		m.adopt(g, g.first, none)
+	case !full && errors.Is(err, errApart):
+		return m.reduceApart(g)
 	}
-	m.adopt(g)
+	return err
+}
+
+// reduceApart folds neighbours where they do fold, and leaves the others apart.
+func (m *Combiner) reduceApart(g *group) error {
+	for i := g.first; m.entries[i].next != none; {
+		next := m.entries[i].next
+		m.docs = append(m.docs[:0], &m.entries[i].doc, &m.entries[next].doc)
+		switch err := m.fold(g, false); {
+		case err == nil:
+			m.adopt(g, i, m.entries[next].next)
+		case errors.Is(err, errApart):
+			i = next
+		default:
+			return err
+		}
+	}
 	return nil
 }
 
@@ -154,6 +176,9 @@ func (m *Combiner) listDocs(g *group) {
 	}
 }
 
+// errApart says that documents have to be kept apart until a full reduction.
+var errApart = errors.New("documents do not combine before a full reduction")
+
 // fold reduces the documents listed into m.folded and proves that the result is a
 // document of this collection and of this key.
 func (m *Combiner) fold(g *group, full bool) error {
@@ -161,6 +186,10 @@ func (m *Combiner) fold(g *group, full bool) error {
 	newest := m.docs[len(m.docs)-1]
 	var err error
 	if m.buffer, err = m.reducer.Reduce(m.buffer[:0], m.docs, full); err != nil {
+		var reduce *schema.ReduceError
+		if errors.As(err, &reduce) && reduce.NotAssociative && !full {
+			return errApart
+		}
 		return c.badReduction(newest.Src, err)
 	}
 	if err := m.folded.Parse(m.buffer); err != nil {
@@ -181,17 +210,21 @@ func (m *Combiner) fold(g *group, full bool) error {
 	return nil
 }
 
-// adopt makes what fold made the group's only document.
-func (m *Combiner) adopt(g *group) {
-	for i := m.entries[g.first].next; i != none; {
-		next := m.entries[i].next
-		m.release(i)
-		i = next
+// adopt puts what fold made in the place of the documents that it was made of: those
+// from entry i up to entry end of a group.
+func (m *Combiner) adopt(g *group, i, end int32) {
+	for j := m.entries[i].next; j != end; {
+		next := m.entries[j].next
+		g.count--
+		m.release(j)
+		j = next
 	}
-	e := &m.entries[g.first]
+	e := &m.entries[i]
 	m.store(&e.doc, &m.folded)
-	e.next = none
-	g.last, g.count, g.fresh = g.first, 1, len(e.doc.Src)
+	e.next = end
+	if end == none {
+		g.last = i
+	}
 }
 
 // relieve makes room when memory runs over: it folds what can be folded, then either

@@ -38,7 +38,7 @@ func newGroup(key []byte, hash uint64) group {
 const (
 	nodeSize  = 20
 	entrySize = 120
-	groupSize = 120
+	groupSize = 88
 	slotSize  = 4
 )
 

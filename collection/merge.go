@@ -146,8 +146,10 @@ func (m *Combiner) drainSpilled(fn func(Combined) error) error {
 		if err := m.reduce(g); err != nil {
 			return err
 		}
-		if err := fn(out.keep(g, &m.entries[g.first].doc)); err != nil {
-			return err
+		for i := g.first; i != none; i = m.entries[i].next {
+			if err := fn(out.keep(g, &m.entries[i].doc)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -48,13 +48,15 @@ func (s *slab[T]) rewind() { s.at, s.off, s.full = 0, 0, 0 }
 // reset takes everything back and keeps as many blocks as were needed lately.
 func (s *slab[T]) reset() {
 	need := s.need.note(s.used())
-	kept, total := 0, 0
-	for kept < len(s.blocks) && total < need {
-		total += len(s.blocks[kept])
-		kept++
+	kept, total := s.blocks[:0], 0
+	for _, block := range s.blocks {
+		if total < need && len(block) <= 2*max(need, s.least) {
+			kept = append(kept, block)
+			total += len(block)
+		}
 	}
-	clear(s.blocks[kept:])
-	s.blocks = s.blocks[:kept]
+	clear(s.blocks[len(kept):])
+	s.blocks = kept
 	s.rewind()
 }
 

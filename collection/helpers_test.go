@@ -1,0 +1,68 @@
+package collection
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"weir/catalog"
+	"weir/schema"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the golden files in testdata")
+
+func sha256Prefix(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])[:32]
+}
+
+func spec(schemaText string, key ...string) *catalog.Collection {
+	const url = "file:///things.schema.json"
+	return &catalog.Collection{
+		Name: "acmeCo/things", Key: key, Partitions: 16, OnInvalid: catalog.OnInvalidStop,
+		Schema: schema.Source{URL: url, Resources: map[string]json.RawMessage{url: json.RawMessage(schemaText)}},
+	}
+}
+
+// compiled makes collection acmeCo/things with 16 partitions.
+func compiled(t testing.TB, schemaText string, key ...string) *Collection {
+	t.Helper()
+	c, err := New(spec(schemaText, key...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func partitioned(t testing.TB, partitions int, key ...string) *Collection {
+	t.Helper()
+	s := spec(`{}`, key...)
+	s.Partitions = partitions
+	c, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// golden compares with a file of testdata, which -rewrite writes.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *rewrite {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
