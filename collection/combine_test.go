@@ -285,6 +285,42 @@ func TestEarlyFoldingHidesNothing(t *testing.T) {
 	}
 }
 
+// TestDocumentsThatCombineOnlyFully merges an object into what is none: only what the
+// destination holds can tell what comes of it.
+func TestDocumentsThatCombineOnlyFully(t *testing.T) {
+	c := compiled(t, `{"type":"object","properties":{"v":{"reduce":{"strategy":"merge"}}},"reduce":{"strategy":"merge"}}`, "/id")
+	docs := []string{`{"id":"a","v":{"x":1}}`, `{"id":"b","v":{}}`, `{"id":"a","v":{"y":1}}`, `{"id":"a","v":[1]}`, `{"id":"a","v":{"x":2}}`, `{"id":"a","v":{"z":2}}`}
+	const apart = `{"id":"a","v":{"x":1,"y":1}}
+{"id":"a","v":[1]}
+{"id":"a","v":{"x":2,"z":2}}
+{"id":"b","v":{}}`
+	const full = `{"id":"a","v":{"x":2,"z":2}}
+{"id":"b","v":{}}`
+	for _, pad := range []int{0, 5 << 10} { // bytes; the larger spills
+		for _, isFull := range []bool{false, true} {
+			m := c.NewCombiner(CombinerOptions{Limit: leastLimit, Full: isFull, Dir: t.TempDir()})
+			defer m.Close()
+			want := map[bool]string{false: apart, true: full}[isFull]
+			for _, raw := range docs {
+				add(t, m, raw)
+				if pad > 0 {
+					add(t, m, fmt.Sprintf(`{"id":"z","pad":%q}`, strings.Repeat("x", pad)), fmt.Sprintf(`{"id":"y","pad":%q}`, strings.Repeat("x", pad)))
+				}
+			}
+			got := drained(t, m)
+			if m.Spilled() != (pad > 0) {
+				t.Errorf("pad %d: spilled %v", pad, m.Spilled())
+			}
+			if pad > 0 {
+				got = got[:strings.Index(got, "\n{\"id\":\"y\"")]
+			}
+			if got != want {
+				t.Errorf("pad %d, full %v: got\n%s\nwant\n%s", pad, isFull, got, want)
+			}
+		}
+	}
+}
+
 func add(t *testing.T, m *Combiner, docs ...string) {
 	t.Helper()
 	for _, raw := range docs {

@@ -38,17 +38,6 @@ func compiled(t testing.TB, schemaText string, key ...string) *Collection {
 	return c
 }
 
-func partitioned(t testing.TB, partitions int, key ...string) *Collection {
-	t.Helper()
-	s := spec(`{}`, key...)
-	s.Partitions = partitions
-	c, err := New(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // golden compares with a file of testdata, which -rewrite writes.
 func golden(t *testing.T, name, got string) {
 	t.Helper()

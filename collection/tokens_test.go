@@ -6,8 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"weir/document"
 )
 
@@ -81,50 +79,6 @@ func TestSubjectErrors(t *testing.T) {
 		}
 		if string(dst) != "x" {
 			t.Errorf("%.40s: left %q in the buffer", test.doc, dst)
-		}
-	}
-}
-
-// TestTransformAgreesWithServer publishes under the key, lets the server's own code
-// transform the subject, and compares with the subject that Weir's writers compute.
-func TestTransformAgreesWithServer(t *testing.T) {
-	for keys := 1; keys <= 4; keys++ {
-		for _, partitions := range []int{1, 2, 16, 64, 1024} {
-			c := partitioned(t, partitions, []string{"/a", "/b", "/c", "/d"}[:keys]...)
-			from, to := c.Transform()
-			transform, err := server.NewSubjectTransform(from, to)
-			if err != nil {
-				t.Fatalf("transform %s -> %s: %v", from, to, err)
-			}
-			for i := range 200 {
-				values := []string{fmt.Sprintf("cust-%d", i), strings.Repeat("größe. ", i), "", fmt.Sprint(i * i)}[:keys]
-				d := parsed(t, fmt.Sprintf(`{"a":%q,"b":%q,"c":"","d":"%d"}`, values[0], strings.Repeat("größe. ", i), i*i))
-				got, err := transform.Match(PubSubject(c.Name, values...))
-				if err != nil {
-					t.Fatal(err)
-				}
-				want, err := c.AppendSubject(nil, d)
-				if err != nil || got != string(want) {
-					t.Errorf("the server stores %s, we %s, %v", got, want, err)
-				}
-			}
-		}
-	}
-}
-
-func TestTransformLeavesOtherSubjects(t *testing.T) {
-	c := keyed(t, "/a", "/b")
-	from, to := c.Transform()
-	if from != "weir.pub.acmeCo/things.*.*" || to != "weir.doc.acmeCo/things.{{partition(16,1,2)}}.{{wildcard(1)}}.{{wildcard(2)}}" {
-		t.Errorf("got %s -> %s", from, to)
-	}
-	transform, err := server.NewSubjectTransform(from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, subject := range []string{PubSubject(c.Name), PubSubject(c.Name, "x"), PubSubject(c.Name, "x", "y", "z")} {
-		if got, err := transform.Match(subject); err == nil {
-			t.Errorf("%s became %s", subject, got)
 		}
 	}
 }

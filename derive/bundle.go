@@ -38,15 +38,26 @@ func Bundle(m *catalog.Module, typescript bool) (code string, err error) {
 	if len(result.Errors) > 0 {
 		return "", moduleErrors(m, typescript, result.Errors)
 	}
-	for _, w := range result.Warnings {
-		if w.ID == "unsupported-dynamic-import" {
-			return "", moduleErrors(m, typescript, []api.Message{w})
-		}
-	}
-	if len(result.OutputFiles) != 1 {
-		return "", &ModuleError{File: moduleName(m, typescript), Message: "imports a file that is neither code nor JSON"}
+	if refused := refusedWarnings(result.Warnings); len(refused) > 0 {
+		return "", moduleErrors(m, typescript, refused)
 	}
 	return string(result.OutputFiles[0].Contents), nil
+}
+
+// refusedWarnings picks what esbuild only warns of and what cannot work here.
+func refusedWarnings(warnings []api.Message) []api.Message {
+	var refused []api.Message
+	for _, w := range warnings {
+		switch w.ID {
+		case "direct-eval":
+			w.Text = "eval is not available: text cannot be run as code"
+		case "import-is-undefined":
+		default:
+			continue
+		}
+		refused = append(refused, w)
+	}
+	return refused
 }
 
 // buildOptions lets nothing of the machine but the module's own files into the result: no tsconfig.json, no

@@ -46,7 +46,7 @@ type level struct {
 
 // kinds are the types of the engine's primitive values, which it does not export.
 type kinds struct {
-	integer, float, boolean, object, array reflect.Type
+	integer, float, boolean, object, array, promise reflect.Type
 }
 
 func newKinds(rt *goja.Runtime) kinds {
@@ -54,8 +54,9 @@ func newKinds(rt *goja.Runtime) kinds {
 		integer: reflect.TypeOf(rt.ToValue(1)),
 		float:   reflect.TypeOf(rt.ToValue(0.5)),
 		boolean: reflect.TypeOf(rt.ToValue(true)),
-		object:  reflect.TypeOf((*lazyObject)(nil)),
-		array:   reflect.TypeOf((*lazyArray)(nil)),
+		object:  reflect.TypeFor[*lazyObject](),
+		array:   reflect.TypeFor[*lazyArray](),
+		promise: reflect.TypeFor[*goja.Promise](),
 	}
 }
 
@@ -116,6 +117,8 @@ func (e *encoder) object(x *goja.Object) bool {
 		return e.lazyObject(x, x.Export().(*lazyObject))
 	case e.vm.kinds.array:
 		return e.lazyArray(x, x.Export().(*lazyArray))
+	case e.vm.kinds.promise:
+		return e.fail("is a promise: await it")
 	}
 	if f, ok := goja.AssertFunction(x.Get("toJSON")); ok {
 		return e.toJSON(x, f)
@@ -125,32 +128,14 @@ func (e *encoder) object(x *goja.Object) bool {
 		return e.array(x)
 	case "Function":
 		return false
-	case "Promise":
-		return e.fail("is a promise: await it")
 	case "Number":
 		return e.value(x.ToNumber())
 	case "String":
 		return e.value(x.ToString())
-	case "Boolean", "BigInt":
-		return e.wrapped(x)
+	case "Boolean":
+		return e.value(e.vm.rt.ToValue(x.Export() == true))
 	}
 	return e.members(x)
-}
-
-// wrapped writes what a Boolean or BigInt object holds.
-func (e *encoder) wrapped(x *goja.Object) bool {
-	f, ok := goja.AssertFunction(x.Get("valueOf"))
-	if !ok {
-		return e.members(x)
-	}
-	v, err := f(x)
-	if err != nil {
-		panic(err)
-	}
-	if _, again := v.(*goja.Object); again {
-		return e.members(x)
-	}
-	return e.value(v)
 }
 
 // toJSON writes what an object's own method says it is.
@@ -166,7 +151,6 @@ func (e *encoder) toJSON(x *goja.Object, f goja.Callable) bool {
 	if err != nil {
 		panic(err)
 	}
-	ok := false
 	if o, same := v.(*goja.Object); same && o == x {
 		e.pop()
 		if x.ClassName() == "Array" {
@@ -174,7 +158,7 @@ func (e *encoder) toJSON(x *goja.Object, f goja.Callable) bool {
 		}
 		return e.members(x)
 	}
-	ok = e.value(v)
+	ok := e.value(v)
 	e.pop()
 	return ok
 }

@@ -51,6 +51,7 @@ func (vm *VM) addStack(e *CallError, stack []goja.StackFrame) {
 		if file, err := url.PathUnescape(p.Filename); err == nil {
 			p.Filename = file
 		}
+		p.Column++ // the engine hands on the source map's columns, which count from 0
 		if frames == 0 {
 			e.File, e.Line, e.Column = p.Filename, p.Line, p.Column
 		}
@@ -107,6 +108,9 @@ func kindOf(v goja.Value) string {
 			return "a symbol"
 		}
 		return "a boolean"
+	}
+	if isPromise(o) {
+		return "a promise"
 	}
 	switch c := o.ClassName(); c {
 	case "Array":

@@ -120,7 +120,7 @@ func (p *Program) compile(bundle string) error {
 	if err != nil {
 		return &ModuleError{File: p.file, Message: err.Error()}
 	}
-	if p.script, err = goja.CompileAST(ast, false); err != nil {
+	if p.script, err = goja.CompileAST(ast, true); err != nil {
 		return &ModuleError{File: p.file, Message: err.Error()}
 	}
 	p.sandbox, err = goja.Compile(sandboxName, sandboxScript, true)

@@ -58,11 +58,13 @@
   // A text without a zone is UTC: with a zone appended it still parses, one that has a zone does not.
   const parse = function parse(text) {
     text = String(text);
+    const local = Native.parse(text);
+    if (isNaN(local)) return NaN;
     for (const zone of ["Z", " GMT+0000"]) {
       const ms = Native.parse(text + zone);
       if (!isNaN(ms)) return ms;
     }
-    return Native.parse(text);
+    return local;
   };
   const UtcDate = function Date(...args) {
     if (!new.target) return new Native().toString();

@@ -2,6 +2,7 @@ package derive
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 
 	"github.com/dop251/goja"
@@ -236,13 +237,10 @@ func (vm *VM) functionName() string { return vm.program.transforms[vm.transform]
 // settled gives a promise's result; microtasks have run by now, so a promise without one never gets any.
 func (vm *VM) settled(v goja.Value) (goja.Value, error) {
 	o, ok := v.(*goja.Object)
-	if !ok || o.ClassName() != "Promise" {
+	if !ok || !isPromise(o) {
 		return v, nil
 	}
-	p, ok := o.Export().(*goja.Promise)
-	if !ok {
-		return v, nil
-	}
+	p := o.Export().(*goja.Promise)
 	switch p.State() {
 	case goja.PromiseStateFulfilled:
 		return p.Result(), nil
@@ -252,6 +250,8 @@ func (vm *VM) settled(v goja.Value) (goja.Value, error) {
 	}
 	return nil, shapeError("returns a promise that nothing resolves: there are no timers and no I/O to wait for")
 }
+
+func isPromise(o *goja.Object) bool { return o.ExportType() == reflect.TypeFor[*goja.Promise]() }
 
 // rethrow makes an error of a promise's reason, with the stack of the place where it was thrown.
 func (vm *VM) rethrow(reason goja.Value) error {
@@ -337,7 +337,7 @@ func (vm *VM) encodeOutputs(o *goja.Object) error {
 	for i := 0; i < n; i++ {
 		v := o.Get(index(i))
 		x, ok := v.(*goja.Object)
-		if !ok {
+		if !ok || isPromise(x) {
 			return shapeError(fmt.Sprintf("returns the wrong shape, an array with %s at [%d]%s", kindOf(v), i, wantShape))
 		}
 		if vm.untouched(x) {
@@ -357,7 +357,8 @@ func (vm *VM) encodeOutput(o *goja.Object, where string) error {
 	vm.buf, vm.stack = e.dst, e.stack[:0]
 	switch {
 	case e.err != nil:
-		return shapeError("returns a document that cannot be encoded: " + where + e.err.Error())
+		e.err.path = where + e.err.path
+		return shapeError("returns a document that cannot be encoded: " + e.err.Error())
 	case len(vm.buf) > e.limit:
 		return shapeError(fmt.Sprintf("returns more than %d bytes", e.limit))
 	case !ok || vm.buf[start] != '{':

@@ -73,7 +73,7 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 		return err
 	}
 	log := u.logger(zapcore.WarnLevel)
-	conn, stop, err := u.connect(ctx, log)
+	conn, url, stop, err := u.connect(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -89,29 +89,28 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return watch(ctx, w, &screen{out: out, url: conn.URL(), data: u.data, terminal: isTerminal(out)})
+	return watch(ctx, w, &screen{out: out, url: url, data: u.data, terminal: isTerminal(out)})
 }
 
 // connect starts the embedded server, or uses the one that the user named.
 // stop ends both, in that order: connection, then server.
-func (u *up) connect(ctx context.Context, log *zap.Logger) (conn *journal.Conn, stop func(), err error) {
+func (u *up) connect(ctx context.Context, log *zap.Logger) (conn *journal.Conn, url string, stop func(), err error) {
 	if u.given() {
-		conn, err = u.open(ctx, "up", log)
-		if err != nil {
-			return nil, nil, err
+		if conn, err = u.open(ctx, "up", log); err != nil {
+			return nil, "", nil, err
 		}
-		return conn, conn.Close, nil
+		return conn, conn.URL(), conn.Close, nil
 	}
 	s, err := server.Start(server.Options{StoreDir: filepath.Join(u.data, "nats"), Port: u.port, Log: log})
 	if err != nil {
-		return nil, nil, &environmentError{err}
+		return nil, "", nil, &environmentError{err}
 	}
 	conn, err = journal.Connect(ctx, journal.Options{URL: s.URL(), InProcess: s.Raw(), Name: "weir/" + version + " up", MaxBatch: server.MaxBatch, Log: log})
 	if err != nil {
 		s.Stop()
-		return nil, nil, &environmentError{err}
+		return nil, "", nil, &environmentError{err}
 	}
-	return conn, func() {
+	return conn, s.URL(), func() {
 		conn.Close()
 		s.Stop()
 	}, nil
