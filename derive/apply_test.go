@@ -158,7 +158,7 @@ func TestCallErrors(t *testing.T) {
 		{"toJSON throws", "return { toJSON() { throw new Error('tj') } }", "Error: tj"},
 		{"getter throws", "return { get x() { throw new Error('gx') } }", "Error: gx"},
 		{"toJSON without end", "const g = () => ({ toJSON: g }); return g()", "levels deep"},
-		{"recursion", "\n  const g = () => g() + 1; return g()", "f: stack overflow: calls are nested more than 4096 deep"},
+		{"recursion", "\n  const g = () => g() + 1; return g()", "f: stack overflow: calls are nested more than 2048 deep"},
 		{"recursion of toJSON", "const g = () => JSON.stringify({ toJSON: g }); return g()", "stack overflow"},
 		{"eval", "return (0, eval)('1')", "TypeError: eval is not available"},
 		{"Function", "return new Function('return 1')()", "TypeError: Function is not available"},

@@ -17,7 +17,7 @@ type VMOptions struct {
 	Log              *zap.Logger   // where console writes; default nowhere
 	MaxRegisterBytes int           // memory that decoded values may keep between two calls; default 16 MiB
 	MaxOutputBytes   int           // JSON text that one call may return; default 64 MiB
-	MaxStackDepth    int           // nested function calls; default 4096
+	MaxStackDepth    int           // nested function calls; default 2048
 }
 
 func (o VMOptions) withDefaults() VMOptions {
@@ -34,7 +34,7 @@ func (o VMOptions) withDefaults() VMOptions {
 		o.MaxOutputBytes = document.MaxSize
 	}
 	if o.MaxStackDepth <= 0 {
-		o.MaxStackDepth = 4096
+		o.MaxStackDepth = 2048
 	}
 	return o
 }

@@ -63,16 +63,22 @@ func (r *Reducer) compare(s *strategy, x, y cell) int {
 // foldTied merges values that are all alike to minimize or maximize. One that is neither an object nor an array
 // replaces what is to its left.
 func (r *Reducer) foldTied(dst []byte, s *strategy, l list, p *plan) []byte {
-	scalar := l.first
+	scalar, left := int32(-1), r.kind(r.cells[l.first])
 	for at := l.first; at >= 0; at = r.cells[at].next {
-		if kind := r.kind(r.cells[at]); kind != document.Object && kind != document.Array {
+		kind := r.kind(r.cells[at])
+		switch {
+		case kind != document.Object && kind != document.Array:
 			scalar = at
+		case kind != left && !r.full:
+			r.failPartial(r.cells[at], s, left)
+			return dst
 		}
+		left = kind
 	}
 	if scalar == l.last {
 		return r.copy(dst, r.cells[scalar])
 	}
-	if scalar != l.first {
+	if scalar >= 0 && scalar != l.first {
 		for at := l.first; at != scalar; at = r.cells[at].next {
 			l.n--
 		}

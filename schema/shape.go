@@ -33,8 +33,8 @@ func (t Types) Names() []string {
 	for _, n := range []struct {
 		bit  Types
 		name string
-	}{{TypeArray, "array"}, {TypeBoolean, "boolean"}, {TypeInteger, "integer"}, {TypeFractional, "number"},
-		{TypeNull, "null"}, {TypeObject, "object"}, {TypeString, "string"}} {
+	}{{TypeArray, "array"}, {TypeBoolean, "boolean"}, {TypeInteger, "integer"}, {TypeNull, "null"},
+		{TypeFractional, "number"}, {TypeObject, "object"}, {TypeString, "string"}} {
 		if t&n.bit == 0 || n.bit == TypeInteger && t&TypeFractional != 0 {
 			continue
 		}

@@ -94,7 +94,7 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 	}
 	p := startPulling(ctx, stop, c.session)
 	defer p.end()
-	e.started(func() uint64 { return 0 })
+	e.started(nil, func() uint64 { return 0 })
 	l := loop[sources.Batch]{in: p, out: c, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, p.drain)
 }

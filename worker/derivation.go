@@ -50,7 +50,7 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 		return err
 	}
 	defer in.close()
-	e.started(in.lag)
+	e.started(d.shard.positions, in.lag)
 	l := loop[input]{in: in, out: d, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, stop)
 }

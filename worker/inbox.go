@@ -54,7 +54,7 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 		return err
 	}
 	defer in.close()
-	e.started(in.lag)
+	e.started(b.shard.positions, in.lag)
 	l := loop[input]{in: in, out: b, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	err = l.run(ctx, stop)
 	if b.batch != nil {

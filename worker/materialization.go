@@ -66,7 +66,7 @@ func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec 
 		return err
 	}
 	defer in.close()
-	e.started(in.lag)
+	e.started(m.at.clone(), in.lag)
 	l := loop[input]{in: in, out: m, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, stop)
 }

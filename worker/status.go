@@ -107,11 +107,11 @@ func (s *state) set(now State, why *Why, retry time.Time) {
 }
 
 // started is called by a shard that reads from now on.
-func (s *state) started(lag func() uint64) {
-	s.set(StateRunning, nil, time.Time{})
+func (s *state) started(at positions, lag func() uint64) {
 	s.mu.Lock()
-	s.lag = lag
+	s.positions, s.lag = at, lag
 	s.mu.Unlock()
+	s.set(StateRunning, nil, time.Time{})
 }
 
 // committed is called after each commit.

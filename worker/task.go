@@ -81,7 +81,7 @@ type env struct {
 	counters  counters
 	suspects  suspects // of the last failed attempt
 	widest    int      // most outputs that one source document gave
-	started   func(lag func() uint64)
+	started   func(at positions, lag func() uint64)
 	committed func(p positions)
 }
 
