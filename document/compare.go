@@ -50,7 +50,7 @@ func compareArrays(a *Doc, i uint32, b *Doc, j uint32) int {
 
 func compareObjects(a *Doc, i uint32, b *Doc, j uint32) int {
 	var fewA, fewB [manyMembers]uint32
-	left, right := a.sortedNames(fewA[:0], i), b.sortedNames(fewB[:0], j)
+	left, right := a.sortedNames(fewA[:], i), b.sortedNames(fewB[:], j)
 	for n := 0; n < len(left) && n < len(right); n++ {
 		// The smaller name is one that the other object lacks.
 		if c := compareText(a, left[n], b, right[n]); c != 0 {

@@ -48,7 +48,7 @@ func (d *Doc) AppendSorted(dst []byte, i uint32) []byte {
 	case Object:
 		var few [manyMembers]uint32
 		dst = append(dst, '{')
-		for at, k := range d.sortedNames(few[:0], i) {
+		for at, k := range d.sortedNames(few[:], i) {
 			if at > 0 {
 				dst = append(dst, ',')
 			}
@@ -81,9 +81,12 @@ func (d *Doc) appendString(dst []byte, i uint32) []byte {
 	return appendQuoted(dst, appendUnescaped(scratch[:0], d.Text(i)))
 }
 
-// sortedNames appends an object's names, sorted by their decoded bytes.
-func (d *Doc) sortedNames(names []uint32, object uint32) []uint32 {
-	names = slices.Grow(names, int(d.Nodes[object].N))
+// sortedNames returns an object's names, sorted by their decoded bytes. It uses the memory of room if that is enough.
+func (d *Doc) sortedNames(room []uint32, object uint32) []uint32 {
+	names := room[:0]
+	if n := int(d.Nodes[object].N); n > cap(names) {
+		names = make([]uint32, 0, n)
+	}
 	for k := object + 1; k < d.Nodes[object].Next; k = d.Nodes[k+1].Next {
 		names = append(names, k)
 	}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -81,6 +82,9 @@ func TestParseRefuses(t *testing.T) {
 		{`"\uDFFF"`, `the escape \uDFFF is one half of a surrogate pair without the other`, 1},
 		{"\"ab\xff\"", "the byte 0xff is not valid UTF-8", 3},
 		{"\"\xed\xa0\x80\"", "the byte 0xed is not valid UTF-8", 1},
+		{`"\` + "\x01", "unknown escape in a string: a backslash followed by the byte 0x01", 1},
+		{`{"a":1,"b`, "the text ends within a string", 9},
+		{`[[1,"`, "the text ends within a string", 5},
 		{"\"\xc0\x80\"", "the byte 0xc0 is not valid UTF-8", 1},
 		{`01`, "a number must not begin with a superfluous 0", 0},
 		{`-`, "expected a digit in the number, but the text ends", 1},
@@ -143,11 +147,8 @@ func TestSyntaxErrorShortensNames(t *testing.T) {
 }
 
 func TestParseSize(t *testing.T) {
-	text := make([]byte, MaxSize+1)
-	for i := range text {
-		text[i] = ' '
-	}
-	text[0] = '1'
+	text := bytes.Repeat([]byte("x"), MaxSize+1)
+	text[0], text[MaxSize-1], text[MaxSize] = '"', '"', ' '
 	var d Doc
 	if err := d.Parse(text[:MaxSize]); err != nil {
 		t.Errorf("a document of the largest size: %v", err)
@@ -173,9 +174,9 @@ func TestDuplicateNames(t *testing.T) {
 	plain := func(i int) string { return fmt.Sprint("member ", i) }
 	escaped := func(i int) string { return fmt.Sprintf(`%c\u%04x`, 'a'+i%26, 0x4e00+i) }
 	var d Doc
-	for _, n := range []int{2, manyMembers, manyMembers + 1, 300, 20_000, 40_000} {
+	for _, n := range []int{2, manyMembers, manyMembers + 1, 300, 40_000} {
 		for _, name := range []func(int) string{plain, escaped} {
-			if n > 20_000 && name(0) != plain(0) {
+			if n > 300 && name(0) != plain(0) {
 				continue // there are not as many names of that form
 			}
 			if err := d.Parse([]byte(wide(n, 0, name))); err != nil {
@@ -270,7 +271,7 @@ func TestNoAllocations(t *testing.T) {
 			limit = 2 // sorting the names of two wide objects
 		}
 		work()
-		if n := testing.AllocsPerRun(100, work); n > limit {
+		if n := testing.AllocsPerRun(20, work); n > limit {
 			t.Errorf("%.40s: %v allocations", text, n)
 		}
 	}
