@@ -169,7 +169,12 @@ func (res *resources) explain(target string, err error) error {
 	case *jsonschema.ValidationError:
 		res.explainInvalid(out, cause)
 	case jsonschema.InfiniteLoopError:
-		res.place(out, string(cause))
+		// The path goes on through what the first reference leads to.
+		path := string(cause)
+		if i := strings.Index(path, "/$ref"); i >= 0 {
+			path = path[:i+len("/$ref")]
+		}
+		res.place(out, path)
 		out.Reason = "refers to itself at the same place of the document, without an end"
 	case nil:
 		out.Reason = strings.TrimPrefix(err.Error(), "jsonschema: ")
@@ -186,8 +191,8 @@ func (res *resources) explain(target string, err error) error {
 
 // place sets URL and pointer from a location of v5's.
 func (res *resources) place(out *CompileError, location string) {
-	at, fragment, _ := strings.Cut(location, "#")
-	out.URL, out.Pointer = res.name(at), res.dialect.original(at, plainPointer(fragment))
+	at, pointer := res.dialect.split(location)
+	out.URL, out.Pointer = res.name(at), pointer
 }
 
 func (res *resources) explainMissing(out *CompileError, u string) {

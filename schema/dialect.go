@@ -13,16 +13,23 @@ import (
 // They were rewritten to `prefixItems` and `items`, the spelling of 2020-12; its other old spellings v5 reads
 // as they are.
 type dialect struct {
-	moved map[string]bool // resource URL + "#" + pointer of such a schema, as the user wrote it
+	moved map[string]bool   // resource URL + "#" + pointer of such a schema, as the user wrote it
+	roots map[string]string // resources whose schema has an $id: that, resolved, to the resource's URL
 }
 
 // adapt rewrites the resources in place.
 func adapt(res *resources) (*dialect, error) {
-	d := &dialect{moved: map[string]bool{}}
+	d := &dialect{moved: map[string]bool{}, roots: map[string]string{}}
 	for _, at := range slices.Sorted(maps.Keys(res.docs)) {
 		root, ok := res.docs[at].(map[string]any)
 		if !ok {
 			continue
+		}
+		if id, ok := root["$id"].(string); ok {
+			if own, err := resolve(at, id); err == nil {
+				own, _, _ = strings.Cut(own, "#")
+				d.roots[own] = at
+			}
 		}
 		if draft, ok := root["$schema"].(string); ok {
 			if err := res.refuseIgnored(draft, at, root); err != nil {
@@ -148,6 +155,16 @@ func (d *dialect) follow(ids map[string]string, from, text string) string {
 func isIndex(token string) bool {
 	_, err := strconv.ParseUint(token, 10, 32)
 	return err == nil
+}
+
+// split takes a location of v5's apart: the resource, and the pointer into it as the user wrote it. V5 names
+// resources by their $id.
+func (d *dialect) split(location string) (resource, pointer string) {
+	at, fragment, _ := strings.Cut(location, "#")
+	if resource, ok := d.roots[at]; ok {
+		at = resource
+	}
+	return at, d.original(at, plainPointer(fragment))
 }
 
 // original translates a pointer into what v5 compiled to one into what the user wrote.

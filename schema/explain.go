@@ -17,7 +17,7 @@ import (
 func (s *Schema) Explain(raw []byte) []Violation {
 	var d document.Doc
 	if err := d.Parse(raw); err != nil {
-		return []Violation{{Rule: "syntax", Message: "is no JSON document: " + err.Error()}}
+		return []Violation{{Rule: "syntax", Message: err.Error()}}
 	}
 	err := judge(s.oracle, decode(&d, 0))
 	if err == nil {
@@ -28,7 +28,7 @@ func (s *Schema) Explain(raw []byte) []Violation {
 		return []Violation{{Rule: "schema", Message: "cannot be validated: " + err.Error()}}
 	}
 	var out []Violation
-	for _, l := range leaves(invalid, &d) {
+	for _, l := range (explanation{&d, s}).leaves(invalid) {
 		out = append(out, Violation{Pointer: l.pointer(), Rule: l.keyword(), SchemaPointer: s.schemaPointer(l.err), Message: l.message()})
 	}
 	slices.SortStableFunc(out, func(a, b Violation) int {
@@ -39,51 +39,57 @@ func (s *Schema) Explain(raw []byte) []Violation {
 
 // schemaPointer is where the violated keyword stands, as the user wrote the schema.
 func (s *Schema) schemaPointer(err *jsonschema.ValidationError) string {
-	at, fragment, _ := strings.Cut(err.AbsoluteKeywordLocation, "#")
-	pointer := s.dialect.original(at, plainPointer(fragment))
-	if own, _, _ := strings.Cut(s.oracle.Location, "#"); own == at {
+	at, pointer := s.dialect.split(err.AbsoluteKeywordLocation)
+	if own, _ := s.dialect.split(s.oracle.Location); own == at {
 		return pointer
 	}
 	return strings.TrimPrefix(at, base) + "#" + pointer
 }
 
+// explanation has what messages quote: the document and the schema. Both are nil when a schema is itself the document.
+type explanation struct {
+	d *document.Doc
+	s *Schema
+}
+
 // leaf is one reason among those of a tree of v5's errors.
 type leaf struct {
+	explanation
 	err          *jsonschema.ValidationError
-	d            *document.Doc // nil when the value is not at hand
-	alternatives []leaf        // of anyOf and oneOf: why each was refused
+	alternatives []leaf // of anyOf and oneOf: why each was refused
 }
 
 // nearest returns the first reason of an error.
-func nearest(err *jsonschema.ValidationError) leaf { return leaves(err, nil)[0] }
+func nearest(err *jsonschema.ValidationError) leaf { return explanation{}.leaves(err)[0] }
 
-// leaves flattens an error. Of the alternatives of anyOf and oneOf it follows the one that was meant, if that can
-// be told.
-func leaves(err *jsonschema.ValidationError, d *document.Doc) []leaf {
+// leaves flattens an error, in the order of places. Of the alternatives of anyOf and oneOf it follows the one that was meant, if
+// that can be told.
+func (e explanation) leaves(err *jsonschema.ValidationError) []leaf {
 	if len(err.Causes) == 0 || strings.HasSuffix(err.KeywordLocation, "/minContains") {
-		return []leaf{{err: err, d: d}}
+		return []leaf{{explanation: e, err: err}}
 	}
-	if isChoice(err) {
-		return choiceLeaves(err, d)
+	if err.Message == "anyOf failed" || err.Message == "oneOf failed" {
+		return e.choice(err)
 	}
 	var out []leaf
 	for _, cause := range err.Causes {
-		out = append(out, leaves(cause, d)...)
+		out = append(out, e.leaves(cause)...)
 	}
+	slices.SortStableFunc(out, func(a, b leaf) int {
+		return cmp.Or(cmp.Compare(a.err.InstanceLocation, b.err.InstanceLocation),
+			cmp.Compare(a.err.AbsoluteKeywordLocation, b.err.AbsoluteKeywordLocation))
+	})
 	return out
 }
 
-func isChoice(err *jsonschema.ValidationError) bool {
-	return err.Message == "anyOf failed" || err.Message == "oneOf failed"
-}
-
-func choiceLeaves(err *jsonschema.ValidationError, d *document.Doc) []leaf {
-	self := leaf{err: err, d: d}
+func (e explanation) choice(err *jsonschema.ValidationError) []leaf {
+	self := leaf{explanation: e, err: err}
 	var meant [][]leaf
 	for _, cause := range err.Causes {
-		branch := leaves(cause, d)
-		self.alternatives = append(self.alternatives, branch[0])
-		if !slices.ContainsFunc(branch, func(l leaf) bool { return l.excludes(err.InstanceLocation) }) {
+		branch := e.leaves(cause)
+		at := slices.IndexFunc(branch, func(l leaf) bool { return l.excludes(err.InstanceLocation) })
+		self.alternatives = append(self.alternatives, branch[max(at, 0)])
+		if at < 0 {
 			meant = append(meant, branch)
 		}
 	}
@@ -165,7 +171,7 @@ func (l leaf) message() string {
 	case "type":
 		return with(" ")
 	case "enum", "const":
-		text = strings.NewReplacer("enum failed", "value is none of the allowed ones", "const failed", "value is not the required one").Replace(text)
+		text = l.allowed()
 		return with(", but got ")
 	case "pattern":
 		return with(": ")
@@ -183,10 +189,42 @@ func (l leaf) message() string {
 	case "oneOf":
 		return strings.Replace(text, "valid against schemas at indexes", "must match one alternative only, but matches those at indexes", 1)
 	case "not":
-		return strings.Replace(with(": "), "not failed", "matches what not forbids", 1)
+		return strings.Replace(with(": "), "not failed", "matches what `not` forbids", 1)
 	}
 	return text
 }
+
+// allowed lists the values of enum or const.
+func (l leaf) allowed() string {
+	if l.s == nil {
+		return l.err.Message
+	}
+	location := strings.TrimSuffix(l.err.AbsoluteKeywordLocation, "/"+l.keyword())
+	at := slices.IndexFunc(l.s.rules, func(r *rule) bool { return r.location == location })
+	if at < 0 {
+		return l.err.Message
+	}
+	source := l.s.rules[at].source
+	list := source.Enum
+	if l.keyword() == "const" {
+		list = source.Constant
+	}
+	var texts []string
+	for i, v := range list {
+		if i == manyValues {
+			texts = append(texts, fmt.Sprintf("… (%d values)", len(list)))
+			break
+		}
+		texts = append(texts, excerpt(jsonText(v)))
+	}
+	if len(texts) == 1 {
+		return "must be " + texts[0]
+	}
+	return "must be one of " + strings.Join(texts, ", ")
+}
+
+// manyValues is how many values of an enum a message lists.
+const manyValues = 10
 
 // manyAlternatives is how many refused alternatives a message names.
 const manyAlternatives = 4
