@@ -135,7 +135,7 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 			drop := !dropped && strings.Contains(string(m.Data), `"batch"`)
 			if drop {
 				dropped = true
-				c.bump() // as if the connection had been lost with the answer
+				c.lost() // as if the connection had been lost with the answer
 			}
 			return drop
 		}
@@ -156,7 +156,7 @@ func TestCommitThatIsLostOnItsWay(t *testing.T) {
 		drop := !dropped && m.Header.Get(headerCommit) != ""
 		if drop {
 			dropped = true
-			c.bump()
+			c.lost()
 		}
 		return drop
 	}
@@ -178,7 +178,7 @@ func TestLostAnswerAndAnotherWriter(t *testing.T) {
 		if drop {
 			dropped = true
 			mustAppend(t, other, 1, seq(0), "other")
-			c.bump()
+			c.lost()
 		}
 		return drop
 	}

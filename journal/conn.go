@@ -39,8 +39,8 @@ type Conn struct {
 	replies  replies
 
 	mu      sync.Mutex
-	epoch   uint64        // grows with every loss and every return of the connection
-	changed chan struct{} // closed when epoch grows
+	epoch   uint64        // grows with every loss of the connection
+	changed chan struct{} // closed with every loss and every return of it
 
 	// What tests put between this connection and the server. Set before use.
 	dropSend  func(*nats.Msg) bool
@@ -115,13 +115,13 @@ func (c *Conn) clientOptions(ctx context.Context, o Options) []nats.Option {
 		}),
 		nats.PingInterval(pingInterval),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			c.bump()
+			c.lost()
 			if err != nil && !c.closed.Load() {
 				c.log.Warn("connection to NATS lost", zap.Error(err))
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
-			c.bump()
+			c.signal()
 			c.log.Info("connected to NATS again", zap.String("url", nc.ConnectedUrlRedacted()))
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, sub *nats.Subscription, err error) {
@@ -239,7 +239,7 @@ func parseVersion(version string) (v [3]int, ok bool) {
 func (c *Conn) Close() {
 	c.closed.Store(true)
 	c.nc.Close()
-	c.bump()
+	c.lost()
 }
 
 // URL is the server's address, without user and password.
@@ -254,17 +254,24 @@ func (c *Conn) MaxBatch() int { return c.maxBatch }
 // Connected says whether there is a connection now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// bump tells everybody who waits that the connection was lost or came back.
-func (c *Conn) bump() {
+// lost tells everybody who waits that what was on its way may be lost.
+func (c *Conn) lost() {
+	c.mu.Lock()
+	c.epoch++
+	c.mu.Unlock()
+	c.signal()
+}
+
+// signal wakes everybody who waits for a change of the connection.
+func (c *Conn) signal() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.epoch++
 	close(c.changed)
 	c.changed = make(chan struct{})
 }
 
-// state gives a number that grows with every loss and every return of the
-// connection, and a channel that is closed when that happens next.
+// state gives a number that grows with every loss of the connection, and a
+// channel that is closed when the connection is lost or comes back.
 func (c *Conn) state() (epoch uint64, changed <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -99,7 +99,12 @@ func stored(t testing.TB, c *Conn) uint64 {
 
 func read(t testing.TB, r *Reader) Message {
 	t.Helper()
-	m, err := r.Next(testContext(t))
+	m, ok, err := r.TryNext()
+	if !ok && err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		m, err = r.Next(ctx)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,23 +142,23 @@ func (p *pump) discard() {
 
 // Why a consumer is left for a new one.
 var (
-	errConnectionChanged = errors.New("the connection was lost or made anew")
-	errGap               = errors.New("messages are missing")
-	errSilent            = errors.New("heartbeats are missing")
-	errGone              = errors.New("the consumer is gone")
+	errConnectionLost = errors.New("the connection was lost")
+	errGap            = errors.New("messages are missing")
+	errSilent         = errors.New("heartbeats are missing")
+	errGone           = errors.New("the consumer is gone")
 )
 
 // pull receives until the consumer is of no more use.
 func (p *pump) pull(ctx context.Context) error {
-	_, changed := p.r.c.state()
-	if now, _ := p.r.c.state(); now != p.epoch {
-		return errConnectionChanged
-	}
 	beat := time.NewTicker(heartbeat)
 	defer beat.Stop()
 	recheck := time.NewTimer(recheckAfter)
 	defer recheck.Stop()
 	for {
+		epoch, changed := p.r.c.state()
+		if epoch != p.epoch {
+			return errConnectionLost
+		}
 		if err := p.ask(); err != nil {
 			return err
 		}
@@ -166,7 +166,6 @@ func (p *pump) pull(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-changed:
-			return errConnectionChanged
 		case m := <-p.msgs:
 			if err := p.receive(m); err != nil {
 				return err

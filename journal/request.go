@@ -93,16 +93,16 @@ func (c *Conn) send(m *nats.Msg) error {
 	}
 }
 
-// await waits for one answer. It gives up early when the connection is lost
-// or made anew, since an answer would not come any more.
+// await waits for one answer to what was sent in the given epoch. When the
+// connection is lost it gives up, since the answer would not come any more.
 func (c *Conn) await(ctx context.Context, answers <-chan *nats.Msg, epoch uint64, timeout time.Duration) (*nats.Msg, error) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	now, changed := c.state()
-	if now != epoch {
-		changed = closedChannel()
-	}
 	for {
+		now, changed := c.state()
+		if now != epoch {
+			return lateAnswer(answers, c.closed.Load())
+		}
 		select {
 		case m := <-answers:
 			if len(m.Data) == 0 && m.Header.Get(headerStatus) == "503" {
@@ -114,24 +114,21 @@ func (c *Conn) await(ctx context.Context, answers <-chan *nats.Msg, epoch uint64
 		case <-timer.C:
 			return nil, errUnanswered
 		case <-changed:
-			if c.closed.Load() {
-				return nil, ErrClosed
-			}
-			// The answer may have come just before.
-			select {
-			case m := <-answers:
-				return m, nil
-			default:
-				return nil, errUnanswered
-			}
 		}
 	}
 }
 
-func closedChannel() <-chan struct{} {
-	done := make(chan struct{})
-	close(done)
-	return done
+// lateAnswer gives the answer that came just before the connection was lost.
+func lateAnswer(answers <-chan *nats.Msg, closed bool) (*nats.Msg, error) {
+	select {
+	case m := <-answers:
+		return m, nil
+	default:
+	}
+	if closed {
+		return nil, ErrClosed
+	}
+	return nil, errUnanswered
 }
 
 // request sends a message and waits for its answer once.

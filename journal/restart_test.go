@@ -147,15 +147,23 @@ func TestWatchAcrossARestart(t *testing.T) {
 	go func() {
 		done <- b.Watch(ctx, "a", func(e Entry) { seen <- e.Key + "=" + string(e.Value) })
 	}()
+	before := ""
 	expect := func(want string) {
 		t.Helper()
-		select {
-		case got := <-seen:
-			if got != want {
-				t.Fatalf("saw %q, want %q", got, want)
+		for {
+			select {
+			case got := <-seen:
+				if got == before { // a put whose answer was lost is made twice
+					continue
+				}
+				if got != want {
+					t.Fatalf("saw %q, want %q", got, want)
+				}
+				before = want
+			case <-testContext(t).Done():
+				t.Fatalf("waited in vain for %q", want)
 			}
-		case <-testContext(t).Done():
-			t.Fatalf("waited in vain for %q", want)
+			return
 		}
 	}
 	expect("a.x=1")
