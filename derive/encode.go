@@ -112,6 +112,20 @@ func (e *encoder) object(x *goja.Object) bool {
 	if len(e.dst) > e.limit {
 		return e.fail(fmt.Sprintf("is larger than %d bytes", e.limit))
 	}
+	if x.ExportType() == e.vm.kinds.object {
+		if raw, ok := x.Export().(*lazyObject).raw(); ok {
+			e.dst = append(e.dst, raw...)
+			return true
+		}
+	}
+	if f, ok := goja.AssertFunction(x.Get("toJSON")); ok {
+		return e.toJSON(x, f)
+	}
+	return e.plain(x)
+}
+
+// plain writes an object whose toJSON has been asked, or that has none.
+func (e *encoder) plain(x *goja.Object) bool {
 	switch x.ExportType() {
 	case e.vm.kinds.object:
 		return e.lazyObject(x, x.Export().(*lazyObject))
@@ -120,10 +134,7 @@ func (e *encoder) object(x *goja.Object) bool {
 	case e.vm.kinds.promise:
 		return e.fail("is a promise: await it")
 	}
-	if f, ok := goja.AssertFunction(x.Get("toJSON")); ok {
-		return e.toJSON(x, f)
-	}
-	switch class := x.ClassName(); class {
+	switch x.ClassName() {
 	case "Array":
 		return e.array(x)
 	case "Function":
@@ -138,29 +149,27 @@ func (e *encoder) object(x *goja.Object) bool {
 	return e.members(x)
 }
 
-// toJSON writes what an object's own method says it is.
+// toJSON writes what an object's own method says it is; the method of what it says is not asked in turn.
 func (e *encoder) toJSON(x *goja.Object, f goja.Callable) bool {
-	if !e.push(level{object: x}) {
-		return false
-	}
-	name := ""
-	if n := len(e.stack); n > 1 {
-		name = e.stack[n-2].name
-	}
-	v, err := f(x, e.vm.rt.ToValue(name))
+	v, err := f(x, e.vm.rt.ToValue(e.name()))
 	if err != nil {
 		panic(err)
 	}
-	if o, same := v.(*goja.Object); same && o == x {
-		e.pop()
-		if x.ClassName() == "Array" {
-			return e.array(x)
-		}
-		return e.members(x)
+	if o, ok := v.(*goja.Object); ok {
+		return e.plain(o)
 	}
-	ok := e.value(v)
-	e.pop()
-	return ok
+	return e.value(v)
+}
+
+// name is what the value that is being written is called by what holds it.
+func (e *encoder) name() string {
+	if len(e.stack) == 0 {
+		return ""
+	}
+	if l := &e.stack[len(e.stack)-1]; !l.array {
+		return l.name
+	}
+	return index(e.stack[len(e.stack)-1].index)
 }
 
 func (e *encoder) members(x *goja.Object) bool {
@@ -226,9 +235,6 @@ func (e *encoder) lazyObject(x *goja.Object, o *lazyObject) bool {
 	if raw, ok := o.raw(); ok {
 		e.dst = append(e.dst, raw...)
 		return true
-	}
-	if f, ok := goja.AssertFunction(x.Get("toJSON")); ok {
-		return e.toJSON(x, f)
 	}
 	if !e.push(level{object: x}) {
 		return false
