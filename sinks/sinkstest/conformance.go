@@ -325,13 +325,13 @@ func callerKeepsMemory(t *testing.T, s *suite) {
 
 func bigTransactions(t *testing.T, s *suite) {
 	session, opened := s.open("0-1", s.binding("things", false))
-	big := doc(1, strings.Repeat("x", 8<<20))
+	big := doc(1, strings.Repeat("x", 4<<20))
 	s.commit(session, "one", big)
 	if got := s.load(session, [][]byte{s.key(doc(1, ""))}); !equalJSON(got[0], big) {
-		t.Fatalf("a document of 8 MiB comes back with %d bytes", len(got[0]))
+		t.Fatalf("a document of 4 MiB comes back with %d bytes", len(got[0]))
 	}
 	var docs []string
-	for i := range 80 { // 80 MiB in one transaction
+	for i := range 40 { // 40 MiB in one transaction
 		docs = append(docs, doc(i, strings.Repeat("y", 1<<20)))
 	}
 	s.store(session, docs...)
