@@ -82,10 +82,16 @@ func Publish(t testing.TB, conn *journal.Conn, path string) *catalog.Catalog {
 	if err := controlplane.Build(c); err != nil {
 		t.Fatal(err)
 	}
+	PublishBuilt(t, conn, path, c)
+	return c
+}
+
+// PublishBuilt publishes a catalog that is built already.
+func PublishBuilt(t testing.TB, conn *journal.Conn, path string, c *catalog.Catalog) {
+	t.Helper()
 	if _, err := controlplane.Publish(Context(t), conn, c, controlplane.Options{Catalog: path, Prune: true}); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // Options are a worker's, with the built-in sinks and the test's log.
