@@ -112,7 +112,7 @@ func (l *loader) checkKey(b *builtCollection) {
 		case exists == schema.Cannot || exists == schema.Implicit:
 			l.unknownLocation(p, b, pointer)
 		case exists == schema.May && sub.Default == nil:
-			l.errorf(p, "name it in required, or give it a default", "%s may be missing: every document has its key", text)
+			l.errorf(p, "require it and all that it stands in, or give it a default", "%s may be missing: every document has its key", text)
 		default:
 			l.checkKeyTypes(p, text, sub.Types, keyTypes)
 		}

@@ -31,7 +31,7 @@ func (l *loader) buildDerivation(b *builtCollection, f *deriveFile) *Derivation 
 		}
 		l.checkTransformName(t, names)
 		source := l.transformSource(b, t)
-		if key, ok := l.shuffleKey(t, source); ok && !t.Disable {
+		if key, ok := l.shuffleKey(t, source); ok && !t.Disable && t.Name != "" {
 			keys = append(keys, key)
 		}
 	}

@@ -80,7 +80,16 @@ func newLoader(read func(string) ([]byte, error)) *loader {
 	}
 }
 
+// maxErrors bounds what one load reports: a file of the wrong sort can be wrong in
+// every line, and through YAML aliases many times over.
+const maxErrors = 1000
+
 func (l *loader) errorf(p *place, hint, format string, args ...any) {
+	if len(l.errs) == maxErrors {
+		hint, format, args = "mend those above first", "there are more errors than these %d", []any{maxErrors}
+	} else if len(l.errs) > maxErrors {
+		return
+	}
 	l.errs = append(l.errs, Error{
 		File: p.file.shown, Line: max(p.line, 1), Column: max(p.col, 1), Path: p.path(),
 		Message: fmt.Sprintf(format, args...), Hint: hint,

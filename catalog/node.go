@@ -10,8 +10,8 @@ import (
 
 // Limits of one file.
 const (
-	maxFileSize = 16 << 20         // bytes as they stand in the file
-	maxExpanded = document.MaxSize // bytes of its JSON, all YAML aliases written out
+	maxFileSize = 16 << 20        // bytes as they stand in the file
+	maxExpanded = 2 * maxFileSize // bytes of its JSON, all YAML aliases written out
 	maxDepth    = document.MaxDepth
 )
 

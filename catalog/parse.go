@@ -321,7 +321,7 @@ func (c *yamlConverter) scalar(n *node, y *yaml.Node) error {
 	n.kind, n.text = kindString, y.Value
 	explicit := tag(y)
 	switch {
-	case explicit == "!!str" || explicit == "" && y.Style&quotedStyles != 0 || y.Tag == "!":
+	case explicit == "!!str" || explicit == "" && y.Style&quotedStyles != 0:
 		return nil
 	case explicit != "" && !strings.Contains(" !!null !!bool !!int !!float !!merge ", " "+explicit+" "):
 		return failAt(y, "write it as a string", "tag %s has no meaning in JSON", explicit)

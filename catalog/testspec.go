@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"errors"
+
 	"weir/document"
 	"weir/schema"
 )
@@ -55,7 +57,11 @@ func (l *loader) checkValue(p *place, s *schema.Schema, name string) {
 	text := p.node.json()
 	var d document.Doc
 	if err := d.Parse(text); err != nil {
-		l.errorf(p, "", "%s", err)
+		var syntax *document.SyntaxError
+		if errors.As(err, &syntax) {
+			err = errors.New(syntax.Reason)
+		}
+		l.errorf(p, "", "no document: %s", err)
 		return
 	}
 	if s.Validator().Valid(&d, 0) {

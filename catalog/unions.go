@@ -121,7 +121,8 @@ func (s *sourceRef) decode(l *loader, p *place) {
 	case kindObject:
 		var body sourceBody
 		l.decodeStruct(p, reflect.ValueOf(&body).Elem())
-		s.At, s.Name = p.must("name"), body.Name
+		s.At, _ = p.field("name")
+		s.Name = body.Name
 	default:
 		l.errorf(p, "the name of a collection", "expected a string or an object, found %s", p.node.kind)
 	}

@@ -1,0 +1,2 @@
+export function fromOrders() {}
+export function fromCustomers() {}
