@@ -34,6 +34,7 @@ type Batch struct {
 
 	header nats.Header // of a message without headers of its own, used again and again
 	number []string    // the value of headerBatchSeq in header
+	msg    nats.Msg    // being sent, used again and again
 }
 
 // NewBatch begins an append to a stream. Nothing is sent yet.
@@ -121,7 +122,8 @@ func (b *Batch) post(m *Outgoing, number int, reply string, commit bool) error {
 			header[headerCommit] = []string{"1"}
 		}
 	}
-	return b.c.send(&nats.Msg{Subject: m.Subject, Reply: reply, Header: header, Data: m.Data})
+	b.msg.Subject, b.msg.Reply, b.msg.Header, b.msg.Data = m.Subject, reply, header, m.Data
+	return b.c.send(&b.msg)
 }
 
 // header gives the message's own headers and its expectation.

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 
 	"weir/journal/server"
@@ -209,6 +211,38 @@ func TestStagingThatLostAMessageIsSentAgain(t *testing.T) {
 	}
 }
 
+func TestStagingThatGrewOldIsSentAgain(t *testing.T) {
+	s := rawServer(t, &natsserver.Options{
+		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+		JetStreamLimits: natsserver.JSLimitOpts{MaxBatchTimeout: 20 * time.Millisecond},
+	})
+	c, err := Connect(testContext(t), Options{URL: s.ClientURL(), Plain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	newStream(t, c, false)
+	abandoned := make(chan *nats.Msg, 10)
+	if _, err := c.nc.ChanSubscribe("$JS.EVENT.ADVISORY.STREAM.BATCH_ABANDONED.s", abandoned); err != nil {
+		t.Fatal(err)
+	}
+	b := c.NewBatch("s")
+	for range 10 {
+		if err := b.Add(Outgoing{Subject: "d.1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	select {
+	case <-abandoned:
+	case <-testContext(t).Done():
+		t.Fatal("the server keeps the staging")
+	}
+	ack, err := b.Commit(testContext(t), Outgoing{Subject: "t.0", Expect: seq(0)}, isCommit(""))
+	if err != nil || ack.Last != 11 {
+		t.Fatalf("%+v, %v", ack, err)
+	}
+}
+
 func TestTooManyOpenBatches(t *testing.T) {
 	s := startServer(t)
 	c := dialServer(t, s)
@@ -274,6 +308,9 @@ func TestCommitToNoStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := b.Commit(testContext(t), Outgoing{Subject: "absent.2"}, nil); !errors.Is(err, ErrNoStream) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := c.Publish(testContext(t), Outgoing{Subject: "absent.2"}); !errors.Is(err, ErrNoStream) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -62,7 +62,7 @@ func (b *Batch) commit(ctx context.Context, last *Outgoing, landed func(*Message
 		var refused *APIError
 		isRefused := errors.As(err, &refused)
 		doubtful := b.doubtful
-		b.doubtful = b.doubtful || !errors.Is(err, errNotSent)
+		b.doubtful = b.doubtful || !errors.Is(err, errNotSent) && !errors.Is(err, errNoResponders)
 		if errors.Is(err, errUnanswered) || isRefused && refused.fenceRefused() {
 			if isRefused && !doubtful { // no attempt of ours can have been stored
 				landed = func(*Message) bool { return false }
@@ -71,7 +71,7 @@ func (b *Batch) commit(ctx context.Context, last *Outgoing, landed func(*Message
 			if done || err != nil {
 				return ack, err
 			}
-		} else if err := b.lasting(ctx, err, attempt); err != nil {
+		} else if err := b.lasting(ctx, err, last, attempt); err != nil {
 			return Ack{}, err
 		}
 		b.report(attempt, trouble)
@@ -176,20 +176,26 @@ func (b *Batch) acked(ack pubAck) (Ack, error) {
 }
 
 // lasting gives the error of a refusal that another attempt would not change.
-func (b *Batch) lasting(ctx context.Context, err error, attempt int) error {
+func (b *Batch) lasting(ctx context.Context, err error, last *Outgoing, attempt int) error {
 	var refused *APIError
 	switch {
 	case errors.As(err, &refused):
 		return b.explain(refused)
-	case errors.Is(err, errNoResponders) && b.stream != "" && attempt > 0:
-		if _, err := b.c.streamInfo(ctx, b.stream); errors.Is(err, ErrNoStream) {
-			return err
-		}
-		return nil
+	case errors.Is(err, errNoResponders) && attempt > 0:
+		return b.homeless(ctx, last.Subject)
 	case errors.Is(err, errNotSent), errors.Is(err, errNoResponders):
 		return nil
 	}
 	return err
+}
+
+// homeless gives an error when no stream takes a subject.
+func (b *Batch) homeless(ctx context.Context, subject string) error {
+	streams, err := b.c.streamsOf(ctx, subject)
+	if err == nil && len(streams) == 0 {
+		return fmt.Errorf("%w that takes %s", ErrNoStream, subject)
+	}
+	return nil
 }
 
 func (b *Batch) explain(refused *APIError) error {

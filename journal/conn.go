@@ -46,7 +46,8 @@ type Conn struct {
 	dropSend  func(*nats.Msg) bool
 	dropReply func(*nats.Msg) bool
 
-	closed atomic.Bool
+	payload atomic.Int64 // the server's max_payload when the connection was made
+	closed  atomic.Bool
 }
 
 // Connect connects to NATS and checks that the server is one that Weir can
@@ -56,9 +57,20 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 	o = o.resolve(os.Getenv)
 	c, err := connect(ctx, o)
 	if err != nil {
-		return nil, redact(fmt.Errorf("connect to NATS%s: %w", o.target(), err), o.secrets())
+		return nil, redact(fmt.Errorf("connect to NATS%s: %w", o.target(), explainConnect(err)), o.secrets())
 	}
 	return c, nil
+}
+
+// explainConnect adds to an error of the client what to look at.
+func explainConnect(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrNoServers):
+		return fmt.Errorf("no server answers there (is it running?): %w", err)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
+		return fmt.Errorf("the server does not let this user in (check user and password, token, or credentials): %w", err)
+	}
+	return err
 }
 
 func (o Options) target() string {
@@ -121,6 +133,7 @@ func (c *Conn) clientOptions(ctx context.Context, o Options) []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
+			c.payload.Store(nc.MaxPayload())
 			c.signal()
 			c.log.Info("connected to NATS again", zap.String("url", nc.ConnectedUrlRedacted()))
 		}),
@@ -171,6 +184,7 @@ func (c *Conn) start(ctx context.Context) error {
 	if err := checkVersion(c.nc.ConnectedServerVersion()); err != nil {
 		return err
 	}
+	c.payload.Store(c.nc.MaxPayload())
 	if err := c.replies.start(c); err != nil {
 		return fmt.Errorf("subscribe to answers: %w", err)
 	}
@@ -246,7 +260,7 @@ func (c *Conn) Close() {
 func (c *Conn) URL() string { return c.nc.ConnectedUrlRedacted() }
 
 // MaxPayload is the largest message in bytes that the server takes, headers included.
-func (c *Conn) MaxPayload() int { return int(c.nc.MaxPayload()) }
+func (c *Conn) MaxPayload() int { return int(c.payload.Load()) }
 
 // MaxBatch is the largest number of messages in one batch.
 func (c *Conn) MaxBatch() int { return c.maxBatch }

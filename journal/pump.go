@@ -17,9 +17,9 @@ const (
 	statusRoom    = 256              // of the channel, for the server's notices
 	turnLimit     = 512              // messages taken from the channel before the reader's owner may look
 	pullExpires   = 60 * time.Second // of one request for messages
-	heartbeat     = 5 * time.Second  // the server shows that a waiting request is alive
+	usualBeat     = 5 * time.Second  // the server shows so often that a waiting request is alive
 	recheckAfter  = 200 * time.Millisecond
-	inactiveAfter = time.Minute // the server removes a consumer that nobody uses
+	inactiveAfter = 2 * time.Minute // the server removes a consumer that nobody uses
 )
 
 // pump fills a reader. It is one goroutine; the only channel between the server
@@ -34,6 +34,7 @@ type pump struct {
 	r    *Reader
 	pos  uint64 // sequence of the last message received
 	half int    // bytes of one request
+	beat time.Duration
 
 	sub      *nats.Subscription
 	msgs     chan *nats.Msg
@@ -150,8 +151,8 @@ var (
 
 // pull receives until the consumer is of no more use.
 func (p *pump) pull(ctx context.Context) error {
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
+	ticks := time.NewTicker(p.beat)
+	defer ticks.Stop()
 	recheck := time.NewTimer(recheckAfter)
 	defer recheck.Stop()
 	for {
@@ -184,8 +185,8 @@ func (p *pump) pull(ctx context.Context) error {
 				}
 				recheck.Reset(recheckAfter)
 			}
-		case <-beat.C:
-			if p.asked > 0 && time.Since(p.heard) > 2*heartbeat+heartbeat/2 {
+		case <-ticks.C:
+			if p.asked > 0 && time.Since(p.heard) > 2*p.beat+p.beat/2 {
 				return errSilent
 			}
 		}
@@ -202,14 +203,14 @@ func (p *pump) ask() error {
 		case p.oversize && p.asked == 0 && heldMsgs == 0:
 			p.oversize = false
 			p.asked, p.askedFor = 1, 1
-			request = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpires, heartbeat)
+			request = fmt.Appendf(nil, `{"batch":1,"expires":%d,"idle_heartbeat":%d}`, pullExpires, p.beat)
 		case !p.oversize && held+p.askedFor <= p.half && heldMsgs+p.asked <= readAhead-p.limit:
 			if p.asked == 0 {
 				p.heard = time.Now()
 			}
 			p.asked += p.limit
 			p.askedFor += p.half
-			request = fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, p.limit, p.half, pullExpires, heartbeat)
+			request = fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, p.limit, p.half, pullExpires, p.beat)
 		default:
 			return nil
 		}
@@ -314,7 +315,7 @@ func (p *pump) notice(m *nats.Msg) error {
 
 // starved says whether the server has told of messages that do not come.
 func (p *pump) starved() bool {
-	return p.asked > 0 && p.r.behind.Load() > 0 && p.r.receivedMsgs.Load() == p.r.handedMsgs.Load()
+	return p.r.behind.Load() > 0 && p.r.receivedMsgs.Load() == p.r.handedMsgs.Load()
 }
 
 // recount asks the server how many messages are left: those that it told of

@@ -26,7 +26,8 @@ type ReaderConfig struct {
 	Wake     chan<- struct{} // nudged, without waiting, when there is something new to see
 	Metadata map[string]string
 
-	lastPerSubject bool // only the newest message of each subject, then what follows
+	heartbeat      time.Duration // usualBeat; shorter in tests
+	lastPerSubject bool          // only the newest message of each subject, then what follows
 }
 
 // ReaderStats counts what a reader went through.
@@ -74,11 +75,14 @@ func (c *Conn) NewReader(ctx context.Context, cfg ReaderConfig) (*Reader, error)
 	if cfg.Buffer <= 0 {
 		cfg.Buffer = defaultBuffer
 	}
+	if cfg.heartbeat == 0 {
+		cfg.heartbeat = usualBeat
+	}
 	r := &Reader{
 		c: c, cfg: cfg,
 		notify: make(chan struct{}, 1), room: make(chan struct{}, 1), done: make(chan struct{}),
 	}
-	p := &pump{r: r, pos: cfg.After, half: max(cfg.Buffer/2, 1)}
+	p := &pump{r: r, pos: cfg.After, half: max(cfg.Buffer/2, 1), beat: cfg.heartbeat}
 	if err := p.open(ctx); err != nil {
 		return nil, fmt.Errorf("read stream %s after %d: %w", cfg.Stream, cfg.After, err)
 	}
@@ -272,6 +276,9 @@ func (p *pump) again(ctx context.Context, attempt int) error {
 	}
 }
 
+// longestName leaves room for the nonce in the server's limit of 255.
+const longestName = 200
+
 // consumerName gives a name that no other start has.
 func consumerName(base string, nonce string) string {
 	if base == "" {
@@ -283,5 +290,5 @@ func consumerName(base string, nonce string) string {
 		}
 		return c
 	}, base)
-	return clean + "_" + nonce
+	return clean[:min(len(clean), longestName)] + "_" + nonce
 }

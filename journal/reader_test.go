@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -174,6 +175,31 @@ func deleteConsumers(t testing.TB, c *Conn) {
 		if err := c.call(testContext(t), "CONSUMER.DELETE.s."+name, nil, nil); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestReaderNoticesMissingHeartbeats(t *testing.T) {
+	c := setUp(t)
+	var lost atomic.Int32
+	c.dropSend = func(m *nats.Msg) bool { // the first requests for messages get lost
+		return strings.Contains(m.Subject, ".MSG.NEXT.") && lost.Add(1) <= 2
+	}
+	r := newReader(t, c, ReaderConfig{heartbeat: 50 * time.Millisecond})
+	fill(t, c, 10, 1)
+	for want := uint64(1); want <= 10; want++ {
+		if m := read(t, r); m.Seq != want {
+			t.Fatalf("read %d, want %d", m.Seq, want)
+		}
+	}
+	made := r.Stats().Consumers
+	if made < 2 {
+		t.Fatalf("%d consumers", made)
+	}
+	// While heartbeats come, the consumer stays.
+	quiet := time.NewTimer(400 * time.Millisecond)
+	<-quiet.C
+	if n := r.Stats().Consumers; n != made {
+		t.Fatalf("%d consumers after %d", n, made)
 	}
 }
 

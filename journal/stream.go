@@ -170,19 +170,26 @@ func (c *Conn) explainStream(ctx context.Context, cfg jetstream.StreamConfig, er
 func (c *Conn) overlapping(ctx context.Context, cfg jetstream.StreamConfig) string {
 	var names []string
 	for _, subject := range cfg.Subjects {
-		var answer struct {
-			Streams []string `json:"streams"`
-		}
-		if err := c.call(ctx, "STREAM.NAMES", map[string]any{"subject": subject}, &answer); err != nil {
+		streams, err := c.streamsOf(ctx, subject)
+		if err != nil {
 			return ""
 		}
-		for _, name := range answer.Streams {
+		for _, name := range streams {
 			if name != cfg.Name && !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// streamsOf names the streams that take messages of a subject.
+func (c *Conn) streamsOf(ctx context.Context, subject string) ([]string, error) {
+	var answer struct {
+		Streams []string `json:"streams"`
+	}
+	err := c.call(ctx, "STREAM.NAMES", map[string]any{"subject": subject}, &answer)
+	return answer.Streams, err
 }
 
 func (c *Conn) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
