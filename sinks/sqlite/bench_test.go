@@ -180,7 +180,7 @@ func preparedIn(tb testing.TB, path string, b sinks.Binding) (*sql.DB, *sql.Stmt
 	if err != nil {
 		tb.Fatal(err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)&_pragma=cache_size("+cacheSize+")")
 	if err != nil {
 		tb.Fatal(err)
 	}

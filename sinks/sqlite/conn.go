@@ -20,6 +20,10 @@ import (
 // before its error makes the caller come back later.
 const busyTimeout = "5000"
 
+// cacheSize is the memory for pages of the database, as SQLite's pragma takes
+// it: 8 MiB instead of 2, so that the pages of a transaction fit.
+const cacheSize = "-8192"
+
 // conn is one connection to a database, for one goroutine at a time. It uses
 // the driver directly: database/sql would copy and convert each argument once
 // more.
@@ -43,7 +47,7 @@ func connect(ctx context.Context, path string) (*conn, error) {
 		return nil, explain(path, err)
 	}
 	c := &conn{Conn: dc, path: path}
-	for _, pragma := range [...]string{"busy_timeout = " + busyTimeout, "journal_mode = WAL", "synchronous = NORMAL"} {
+	for _, pragma := range [...]string{"busy_timeout = " + busyTimeout, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = " + cacheSize} {
 		if _, err := c.exec(ctx, "PRAGMA "+pragma); err != nil {
 			c.Close()
 			return nil, err

@@ -130,7 +130,7 @@ func TestPausedSessionHoldsNoLock(t *testing.T) {
 	if err := paused.Commit(t.Context(), []byte("one")); !errors.Is(err, sinks.ErrFenced) {
 		t.Fatalf("the paused session commits: %v", err)
 	}
-	want := fmt.Sprintf("commit: shard 0-1 of acmeCo/m in %s/weir.db: another owner has opened this shard since", dir)
+	want := fmt.Sprintf("shard 0-1 of acmeCo/m in %s/weir.db: another owner has opened this shard since", dir)
 	if err := paused.Commit(t.Context(), nil); err == nil || err.Error() != "the session has ended: "+want {
 		t.Errorf("afterwards: %v", err)
 	}

@@ -110,7 +110,7 @@ func (s *session) Load(ctx context.Context, binding int, keys [][]byte, loaded f
 	}
 	t := s.tables[binding]
 	if t.Delta {
-		return s.end("load", fmt.Errorf("table %s has delta updates: there is nothing to load", sqltable.Quote(t.Name)))
+		return s.end(fmt.Errorf("table %s has delta updates: there is nothing to load", sqltable.Quote(t.Name)))
 	}
 	for first := 0; first < len(keys); {
 		n, statement := 1, t.load
@@ -118,7 +118,7 @@ func (s *session) Load(ctx context.Context, binding int, keys [][]byte, loaded f
 			n, statement = t.many, t.loadMany
 		}
 		if err := s.loadSome(ctx, t, statement, keys[first:first+n], first, loaded); err != nil {
-			return s.end("load", err)
+			return s.end(err)
 		}
 		first += n
 	}
@@ -152,17 +152,17 @@ func (s *session) Store(ctx context.Context, binding int, rows []sinks.Row) erro
 	t := s.tables[binding]
 	for i := range rows {
 		if err := s.stage(t, &rows[i]); err != nil {
-			return s.end("store", fmt.Errorf("table %s: %w", sqltable.Quote(t.Name), err))
+			return s.end(fmt.Errorf("table %s: %w", sqltable.Quote(t.Name), err))
 		}
 		if s.values.Bytes() < s.stageLimit {
 			continue
 		}
 		if err := s.write(ctx); err != nil {
-			return s.end("store", err)
+			return s.end(err)
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return s.end("store", err)
+		return s.end(err)
 	}
 	return nil
 }
@@ -201,7 +201,7 @@ func (s *session) Commit(ctx context.Context, checkpoint []byte) error {
 		_, err = s.conn.exec(ctx, "COMMIT") // step 5
 	}
 	if err != nil {
-		return s.end("commit", err)
+		return s.end(err)
 	}
 	s.begun = false
 	return nil
@@ -279,20 +279,19 @@ func (s *session) Rollback(ctx context.Context) error {
 	}
 	s.begun = false
 	if _, err := s.conn.exec(ctx, "ROLLBACK"); err != nil {
-		return s.end("rollback", err)
+		return s.end(err)
 	}
 	return nil
 }
 
 // end breaks the session off: what was not committed is rolled back, so that
 // no lock stays.
-func (s *session) end(step string, err error) error {
+func (s *session) end(err error) error {
 	s.drop()
 	if s.begun {
 		s.begun = false
 		s.conn.exec(context.Background(), "ROLLBACK") // fails only when nothing is left to roll back
 	}
-	err = fmt.Errorf("%s: %w", step, err)
 	s.broken = fmt.Errorf("the session has ended: %w", err)
 	return err
 }
@@ -303,7 +302,7 @@ func (s *session) Close() error {
 		return nil
 	}
 	if s.broken == nil {
-		s.end("close", errors.New("closed"))
+		s.end(errors.New("closed"))
 	}
 	for _, t := range s.tables {
 		for _, statement := range [...]*stmt{t.insert, t.upsert, t.remove, t.load, t.loadMany} {

@@ -105,7 +105,7 @@ func (Sink) Apply(ctx context.Context, r sinks.ApplyRequest) (sinks.Applied, err
 		return nil
 	})
 	if err != nil {
-		return sinks.Applied{}, fmt.Errorf("apply: %w", err)
+		return sinks.Applied{}, err
 	}
 	return sinks.Applied{Action: strings.Join(did, "; ")}, nil
 }
@@ -188,7 +188,7 @@ func (Sink) Open(ctx context.Context, r sinks.OpenRequest) (sinks.Session, sinks
 	opened, err := s.open(ctx, tables)
 	if err != nil {
 		s.Close()
-		return nil, sinks.Opened{}, fmt.Errorf("open: %w", err)
+		return nil, sinks.Opened{}, err
 	}
 	return s, opened, nil
 }
