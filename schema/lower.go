@@ -36,9 +36,6 @@ func lower(oracle *jsonschema.Schema, res *resources) (*Schema, error) {
 	if err := l.refuseLoops(); err != nil {
 		return nil, err
 	}
-	if len(l.hintOverflow()) > 0 {
-		return nil, l.fail(oracle.Location, "more than %d properties in one object", math.MaxUint16)
-	}
 	s := &Schema{oracle: oracle, root: root, rules: l.rules, dialect: res.dialect, hints: l.hints}
 	s.reduces, s.static = surveyReductions(root)
 	s.annotations = map[*strategy]*annotation{}
@@ -78,12 +75,6 @@ func (l *lowering) countAnchors() {
 			}
 		})
 	}
-}
-
-func (l *lowering) hintOverflow() []*rule {
-	return slices.DeleteFunc(slices.Clone(l.rules), func(r *rule) bool {
-		return r.members == nil || len(r.members.properties) < math.MaxUint16
-	})
 }
 
 func (l *lowering) optional(s *jsonschema.Schema) *rule {
@@ -204,6 +195,9 @@ func (l *lowering) memberRule(s *jsonschema.Schema) *memberRule {
 	return m
 }
 
+// maxProperties is how many properties a Validator's hints can tell apart.
+const maxProperties = math.MaxUint16
+
 // properties fills the table of names that are declared or required.
 func (l *lowering) properties(m *memberRule, s *jsonschema.Schema) {
 	m.index = map[string]int{}
@@ -231,6 +225,9 @@ func (l *lowering) properties(m *memberRule, s *jsonschema.Schema) {
 			m.required |= bit
 			bit <<= 1
 		}
+	}
+	if len(m.properties) > maxProperties && l.err == nil {
+		l.err = l.fail(s.Location, "has more than %d properties", maxProperties)
 	}
 	m.hint = l.hints
 	l.hints += len(m.properties) + 1

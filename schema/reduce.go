@@ -31,8 +31,9 @@ type Reducer struct {
 	schema  *Schema
 	planner planner
 	root    *plan
-	check   *Validator // finds the active annotations, when there is no static plan
-	active  [][]*annotation
+	check   *Validator      // finds the active annotations, when there is no static plan
+	active  [][]*annotation // of each document, by node; nil for one that is never to the right
+	tables  [][]*annotation // memory for active
 
 	full    bool
 	prune   bool // something may have to be left out of a value that has nothing to its left
@@ -131,7 +132,7 @@ func (r *Reducer) annotate() {
 			continue
 		}
 		r.check.Valid(d, 0)
-		notes := make([]*annotation, len(d.Nodes))
+		notes := r.table(j, len(d.Nodes))
 		for _, n := range r.check.notes {
 			switch a := notes[n.node]; {
 			case a == nil:
@@ -142,6 +143,19 @@ func (r *Reducer) annotate() {
 		}
 		r.active = append(r.active, notes)
 	}
+}
+
+// table returns cleared memory for the annotations of the document at j.
+func (r *Reducer) table(j, nodes int) []*annotation {
+	for len(r.tables) <= j {
+		r.tables = append(r.tables, nil)
+	}
+	if cap(r.tables[j]) < nodes {
+		r.tables[j] = make([]*annotation, nodes)
+	}
+	table := r.tables[j][:nodes]
+	clear(table)
+	return table
 }
 
 func (r *Reducer) push(l *list, doc, node uint32) {
@@ -350,82 +364,4 @@ func (r *Reducer) settle(s *strategy, run list) list {
 	r.docs, r.active = append(r.docs, &t.doc), append(r.active, nil)
 	r.push(&next, uint32(len(r.docs)-1), 0)
 	return next
-}
-
-// number reads a number, or a string that holds one.
-func (r *Reducer) number(s *strategy, c cell) (n document.Decimal, text, ok bool) {
-	d := r.docs[c.doc]
-	raw := d.Text(c.node)
-	switch kind := d.Nodes[c.node].Kind; kind {
-	case document.Integer, document.Number:
-	case document.String:
-		text = true
-		if d.Nodes[c.node].Flags&document.Escaped != 0 {
-			raw = d.AppendString(nil, c.node)
-		}
-	default:
-		r.fail(c, s, "needs a number, but got %s", kind)
-		return n, text, false
-	}
-	n, err := document.ParseDecimal(raw)
-	if err != nil {
-		r.fail(c, s, "needs a number, but got %s: %v", excerpt(d.Raw(c.node)), err)
-	}
-	return n, text, err == nil
-}
-
-func (r *Reducer) foldSum(dst []byte, s *strategy, l list) []byte {
-	total, quoted, ok := r.number(s, r.cells[l.first])
-	for at := r.cells[l.first].next; ok && at >= 0; at = r.cells[at].next {
-		var n document.Decimal
-		var text bool
-		if n, text, ok = r.number(s, r.cells[at]); !ok {
-			break
-		}
-		var err error
-		if total, err = total.Add(n); err != nil {
-			r.fail(r.cells[at], s, "%v", err)
-			return dst
-		}
-		quoted = quoted || text
-	}
-	if !ok {
-		return dst
-	}
-	if !quoted {
-		return total.Append(dst)
-	}
-	return append(total.Append(append(dst, '"')), '"')
-}
-
-func (r *Reducer) foldAppend(dst []byte, s *strategy, l list) []byte {
-	null := false
-	start := len(dst)
-	dst = append(dst, '[')
-	for at := l.first; at >= 0; at = r.cells[at].next {
-		c := r.cells[at]
-		if kind := r.kind(c); kind != document.Array {
-			if at == l.first && kind == document.Null {
-				null = true
-				continue
-			}
-			r.fail(c, s, "needs an array, but got %s", kind)
-			return dst
-		}
-		if r.docs[c.doc].Nodes[c.node].N == 0 {
-			continue
-		}
-		if len(dst) > start+1 {
-			dst = append(dst, ',')
-		}
-		// The brackets of the copy are not wanted.
-		open := len(dst)
-		dst = r.copy(dst, c)
-		copy(dst[open:], dst[open+1:])
-		dst = dst[:len(dst)-2]
-	}
-	if null {
-		return append(dst[:start], "null"...)
-	}
-	return append(dst, ']')
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"weir/document"
@@ -172,4 +173,26 @@ func TestReduceNothing(t *testing.T) {
 	if string(got) != "x" || err != nil {
 		t.Errorf("%s, %v", got, err)
 	}
+}
+
+func TestOneSchemaManyGoroutines(t *testing.T) {
+	s := compile(t, orderSchema)
+	docs := []*document.Doc{parse(t, orderDocument), parse(t, orderDocument)}
+	want, err := s.Reducer().Reduce(nil, docs, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			v, r := s.Validator(), s.Reducer()
+			for range 20 {
+				got, err := r.Reduce(nil, docs, true)
+				if !v.Valid(docs[0], 0) || err != nil || string(got) != string(want) || len(s.Explain([]byte(`{}`))) == 0 || s.Shape().Types != TypeObject {
+					t.Errorf("got %s, %v", got, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -23,10 +23,10 @@ type Schema struct {
 	dialect     *dialect
 	fallbacks   []string
 	reduces     bool
-	prunes      bool // full reductions may leave out parts of a value, even of a single document
-	annotations map[*strategy]*annotation
-	static      bool // strategies follow from names alone, whatever branch of the schema a document takes
-	hints       int  // how many property hints a Validator keeps
+	prunes      bool                      // full reductions may leave out parts of a value, even of a single document
+	annotations map[*strategy]*annotation // of each strategy of the schema
+	static      bool                      // strategies follow from names alone, whatever branch of the schema a document takes
+	hints       int                       // how many property hints a Validator keeps
 }
 
 // Fallbacks lists the schema locations that are validated by jsonschema/v5 on decoded values, sorted. It is empty
