@@ -75,8 +75,9 @@ type Sink interface {
 //
 // Its methods are called one at a time, though not always from the same
 // goroutine: a Commit may run while its owner reads on elsewhere. After any
-// error but a context's own the session is good for Close only, and the
-// caller opens the shard again; ErrFenced and ErrTransient say how.
+// error, a context's own included, the session is good for Close only, and the
+// caller opens the shard again; ErrFenced and ErrTransient say how. Callers
+// wrap errors with the step's name, sessions do not.
 type Session interface {
 	// Load looks up documents by packed key. The owner calls it for bindings
 	// in standard mode, in batches, with each key at most once in a
