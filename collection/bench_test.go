@@ -3,6 +3,7 @@ package collection
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"weir/document"
@@ -58,6 +59,7 @@ func BenchmarkTransaction(b *testing.B) {
 		limit        int
 	}{
 		{"reduced", orderSchema, 0},
+		{"summed", strings.Replace(orderSchema, "append", "lastWriteWins", 1), 0},
 		{"replaced", replacing, 0},
 		{"spilled", orderSchema, 256 << 10},
 	} {
