@@ -94,6 +94,18 @@ type Why struct {
 	File       string `json:"file,omitempty"`    // of the author's module
 	Line       int    `json:"line,omitempty"`
 	Document   string `json:"document,omitempty"` // its beginning
+	Fix        string `json:"fix,omitempty"`      // what to do about it
+}
+
+// fixes say what to do, by code.
+var fixes = map[string]string{
+	"invalid-document":    "publish a catalog whose schema takes it, or set `onInvalid: quarantine` on the collection",
+	"module":              "mend the module and publish the catalog again",
+	"catalog":             "correct the catalog and publish it again",
+	"too-large":           "make the document smaller, or raise the server's max_payload",
+	"too-many-outputs":    "split the source document, or return fewer documents for it",
+	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
+	"position-beyond-end": "the stream was made again or lost messages: restore it, or publish the task under a new name or with a raised backfill counter",
 }
 
 // explain gives the reason of a failure with its place and its document.
@@ -106,6 +118,7 @@ func explain(err error) *Why {
 		size    *journal.SizeError
 		output  *OutputError
 		blamed  *inputError
+		broken  *brokenError
 	)
 	if errors.As(err, &blamed) {
 		w.Message, w.Collection, w.Seq = blamed.err.Error(), blamed.collection, blamed.seq
@@ -116,6 +129,8 @@ func explain(err error) *Why {
 	case errors.As(err, &invalid):
 		w.Code, w.Collection, w.Subject, w.Seq = "invalid-document", invalid.Collection, invalid.Subject, invalid.Seq
 		w.Pointer, w.Rule, w.Document = invalid.Pointer, invalid.Rule, string(invalid.Document)
+	case errors.As(err, &broken):
+		w.Code = "catalog"
 	case errors.As(err, &module):
 		w.Code, w.File, w.Line = "module", module.File, module.Line
 	case errors.As(err, &size):
@@ -127,5 +142,6 @@ func explain(err error) *Why {
 	case errors.Is(err, journal.ErrPositionBeyondEnd):
 		w.Code = "position-beyond-end"
 	}
+	w.Fix = fixes[w.Code]
 	return w
 }

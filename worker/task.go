@@ -88,7 +88,7 @@ type env struct {
 // applied logs what a connector did to its endpoint.
 func (e *env) applied(action string) {
 	if action != "" {
-		e.log.Info("endpoint prepared", zap.String("task", e.task), zap.String("action", action))
+		e.log.Info("endpoint prepared", zap.String("action", action))
 	}
 }
 
@@ -213,12 +213,12 @@ func (t *task) supervise(ctx context.Context) {
 		failures++
 		found := t.suspect(err)
 		if lasting(err) && (found || takenOver(err)) || !patient(err) && failures >= t.env.limits.Attempts {
-			t.env.log.Error("task failed", zap.String("task", t.env.task), zap.Error(err))
+			t.env.log.Error("task failed", zap.Error(err))
 			t.state.set(StateFailed, explain(err), time.Time{})
 			return
 		}
 		wait := t.backoff(failures)
-		t.env.log.Warn("task retries", zap.String("task", t.env.task), zap.Duration("wait", wait), zap.Error(err))
+		t.env.log.Warn("task retries", zap.Duration("wait", wait), zap.Error(err))
 		t.state.set(StateRetrying, explain(err), time.Now().Add(wait))
 		select {
 		case <-ctx.Done():

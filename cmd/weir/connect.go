@@ -37,21 +37,25 @@ func (c *connection) open(ctx context.Context, role string, log *zap.Logger) (*j
 	return conn, nil
 }
 
-// logger writes to standard error: warnings and errors, or everything from
+// logger writes to standard error: what has the level, or everything from
 // debug with verbose. Lines are for people on a terminal, JSON elsewhere.
 func (c *connection) logger(level zapcore.Level) *zap.Logger {
+	return c.logTo(os.Stderr, level)
+}
+
+func (c *connection) logTo(out *os.File, level zapcore.Level) *zap.Logger {
 	if c.verbose {
 		level = zapcore.DebugLevel
 	}
 	config := zap.NewProductionEncoderConfig()
 	config.EncodeTime = zapcore.ISO8601TimeEncoder
 	encoder := zapcore.NewJSONEncoder(config)
-	if isTerminal(os.Stderr) {
+	if isTerminal(out) {
 		config.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		config.EncodeLevel = zapcore.CapitalLevelEncoder
 		encoder = zapcore.NewConsoleEncoder(config)
 	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(os.Stderr), level))
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(out), level))
 }
 
 // stateDir is where weir keeps what it makes for this user.

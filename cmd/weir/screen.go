@@ -18,6 +18,7 @@ type screen struct {
 	out      io.Writer
 	url      string
 	data     string
+	log      string // file, when logs do not go to standard error
 	terminal bool
 
 	lines  int // drawn by the last show
@@ -30,7 +31,11 @@ func (s *screen) ready(all []worker.Status) {
 	s.changes(all)
 	fmt.Fprintf(s.out, "ready %s\n", s.url)
 	if s.terminal {
-		fmt.Fprintf(s.out, "data  %s\n\n", s.data)
+		fmt.Fprintf(s.out, "data  %s\n", s.data)
+		if s.log != "" {
+			fmt.Fprintf(s.out, "log   %s\n", s.log)
+		}
+		fmt.Fprintln(s.out)
 		s.show(all)
 	}
 }

@@ -51,6 +51,9 @@ func (s *serve) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	defer conn.Close()
+	for _, warning := range conn.Warnings(ctx) {
+		log.Warn(warning)
+	}
 	if s.role != "worker" {
 		if err := controlplane.Prepare(ctx, conn); err != nil {
 			return err

@@ -109,27 +109,57 @@ func writeWhy(b *strings.Builder, t worker.Status, width int) {
 	if t.Why == nil {
 		return
 	}
-	line := func(label, text string) {
-		if text == "" {
-			return
-		}
-		text = "    " + label + strings.Join(strings.Fields(text), " ")
-		if utf8.RuneCountInString(text) >= width {
-			text = string([]rune(text)[:width-4]) + "..."
-		}
-		b.WriteString(text + "\n")
+	w := t.Why
+	block(b, "why", w.Message, width)
+	if w.File != "" && !strings.Contains(w.Message, w.File) {
+		block(b, "at", fmt.Sprintf("%s:%d", w.File, w.Line), width)
 	}
-	line("", t.Why.Message)
-	if t.Why.File != "" {
-		line("at        ", fmt.Sprintf("%s:%d", t.Why.File, t.Why.Line))
+	if w.Collection != "" && w.Seq > 0 && !strings.Contains(w.Message, fmt.Sprint("sequence ", w.Seq)) {
+		block(b, "in", fmt.Sprintf("%s at sequence %d %s", w.Collection, w.Seq, w.Subject), width)
 	}
-	if t.Why.Collection != "" && t.Why.Seq > 0 {
-		line("document  ", fmt.Sprintf("%s sequence %d %s", t.Why.Collection, t.Why.Seq, t.Why.Subject))
+	if w.Document != "" && !strings.Contains(w.Message, w.Document) {
+		block(b, "document", w.Document, width)
 	}
-	line("          ", t.Why.Document)
+	block(b, "fix", w.Fix, width)
 	if t.Retry != nil {
-		line("again at  ", t.Retry.Local().Format(time.TimeOnly))
+		block(b, "again at", t.Retry.Local().Format(time.TimeOnly), width)
 	}
+}
+
+// maxLines bounds what one label may fill.
+const maxLines = 4
+
+// block writes a labelled text, broken between words into lines of the width;
+// only a word that is longer than a line is broken itself.
+func block(b *strings.Builder, label, text string, width int) {
+	const indent = 14
+	room := width - indent - 1
+	var line []rune
+	lines := 0
+	end := func() {
+		if len(line) > 0 && lines < maxLines {
+			fmt.Fprintf(b, "%*s %s\n", indent-1, label, string(line))
+			label = ""
+			lines++
+		}
+		line = line[:0]
+	}
+	for _, word := range strings.Fields(text) {
+		runes := []rune(word)
+		if len(line) > 0 && len(line)+1+len(runes) > room {
+			end()
+		}
+		if len(line) > 0 {
+			line = append(line, ' ')
+		}
+		for len(line)+len(runes) > room {
+			n := room - len(line)
+			line, runes = append(line, runes[:n]...), runes[n:]
+			end()
+		}
+		line = append(line, runes...)
+	}
+	end()
 }
 
 func rate(n uint64, elapsed time.Duration) string {

@@ -72,12 +72,18 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 	if u.data, err = dataDir(u.data, root); err != nil {
 		return err
 	}
-	log := u.logger(zapcore.WarnLevel)
+	log, logFile, err := u.log(out)
+	if err != nil {
+		return err
+	}
 	conn, url, stop, err := u.connect(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	for _, warning := range conn.Warnings(ctx) {
+		fmt.Fprintln(os.Stderr, "warning:", warning)
+	}
 	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data}
 	if err := connectors.Check(ctx, c); err != nil {
 		return err
@@ -89,7 +95,21 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	return watch(ctx, w, &screen{out: out, url: url, data: u.data, terminal: isTerminal(out)})
+	return watch(ctx, w, &screen{out: out, url: url, data: u.data, log: logFile, terminal: isTerminal(out)})
+}
+
+// log gives the logger: while the screen shows the status, a file in the data
+// directory, which lasts until the next start; else standard error.
+func (u *up) log(out io.Writer) (log *zap.Logger, file string, err error) {
+	if !isTerminal(out) || !isTerminal(os.Stderr) {
+		return u.logger(zapcore.WarnLevel), "", nil
+	}
+	file = filepath.Join(u.data, "weir.log")
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, "", &environmentError{err}
+	}
+	return u.logTo(f, zapcore.InfoLevel), file, nil
 }
 
 // connect starts the embedded server, or uses the one that the user named.
