@@ -240,3 +240,11 @@ func FuzzLoad(f *testing.F) {
 		c.Tasks()
 	})
 }
+
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		if _, err := Load("testdata/full.good.yaml"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
