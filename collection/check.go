@@ -27,31 +27,46 @@ func (c *Collection) Checker() *Checker {
 // its subject claims. The error is an [*Invalid], without the sequence, which the
 // caller knows.
 func (k *Checker) Check(d *document.Doc, subject string) error {
-	c := k.collection
-	if !k.validator.Valid(d, 0) {
-		return at(subject, c.breaksSchema(d.Src))
+	own, invalid := k.place(d)
+	if invalid != nil {
+		invalid.Subject = subject
+		return invalid
 	}
-	var err error
-	if k.packed, err = c.Key.AppendPacked(k.packed[:0], d, 0); err != nil {
-		return at(subject, c.badKey(d.Src, err))
-	}
-	if k.subject, err = c.AppendKeySubject(k.subject[:0], k.packed); err != nil {
-		return at(subject, c.badKey(d.Src, err))
-	}
-	if string(k.subject) != subject {
+	if string(own) != subject {
 		return k.belied(d, subject)
 	}
 	return nil
 }
 
-// Packed is the packed key of the document that passed Check last; it is valid
-// until the next.
-func (k *Checker) Packed() []byte { return k.packed }
-
-func at(subject string, invalid *Invalid) *Invalid {
-	invalid.Subject = subject
-	return invalid
+// Place says where a document that is yet to be written belongs: it checks the
+// schema and gives the subject of the document's own key, which is valid until
+// the next call of the Checker. The error is an [*Invalid].
+func (k *Checker) Place(d *document.Doc) ([]byte, error) {
+	own, invalid := k.place(d)
+	if invalid != nil {
+		return nil, invalid
+	}
+	return own, nil
 }
+
+func (k *Checker) place(d *document.Doc) ([]byte, *Invalid) {
+	c := k.collection
+	if !k.validator.Valid(d, 0) {
+		return nil, c.breaksSchema(d.Src)
+	}
+	var err error
+	if k.packed, err = c.Key.AppendPacked(k.packed[:0], d, 0); err != nil {
+		return nil, c.badKey(d.Src, err)
+	}
+	if k.subject, err = c.AppendKeySubject(k.subject[:0], k.packed); err != nil {
+		return nil, c.badKey(d.Src, err)
+	}
+	return k.subject, nil
+}
+
+// Packed is the packed key of the document that passed Check or Place last; it
+// is valid until the next.
+func (k *Checker) Packed() []byte { return k.packed }
 
 // belied says in what a subject disagrees with its document.
 func (k *Checker) belied(d *document.Doc, subject string) *Invalid {

@@ -40,6 +40,9 @@ func TestChecker(t *testing.T) {
 		{"padded partition", `{"id":"a.b","n":1}`, "weir.doc.acmeCo/things.011.a%2Eb.1"},
 	} {
 		err := k.Check(parsed(t, test.doc), test.subject)
+		if own, placed := k.Place(parsed(t, test.doc)); placed == nil != (own != nil) || err == nil && (string(own) != test.subject || string(k.Packed()) != "\x02a.b\x00\x15\x01") {
+			t.Errorf("%s: placed at %s, %v", test.what, own, placed)
+		}
 		fmt.Fprintf(&report, "%s: %v\n", test.what, err)
 		var invalid *Invalid
 		if err != nil && (!errors.As(err, &invalid) || invalid.Subject != test.subject || invalid.Collection != c.Name) {
