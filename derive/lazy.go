@@ -147,10 +147,10 @@ const indexFrom = 24
 // lazyObject shows an object of a document; what is written to it stands in an overlay.
 type lazyObject struct {
 	view
+	asked uint8 // look-ups in an object of many members: a few do not pay for an index
 	over  map[string]written
 	added []string          // names of added members, in order
 	index map[string]uint32 // of objects with many members
-	asked int               // look-ups so far: a few do not pay for an index
 }
 
 func (o *lazyObject) find(name string) (uint32, bool) {
