@@ -197,6 +197,21 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+func TestTooManyErrors(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "flow.yaml")
+	if err := os.WriteFile(name, []byte("import: ["+strings.Repeat("1, ", 5*maxErrors)+"]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(name)
+	var errs Errors
+	if !errors.As(err, &errs) || len(errs) != maxErrors+1 {
+		t.Fatalf("%d errors, want %d and one that says there are more", len(errs), maxErrors)
+	}
+	if !strings.Contains(err.Error(), "there are more errors than these 1000") {
+		t.Error("no error says that there are more")
+	}
+}
+
 // FuzzLoad loads arbitrary files: whatever they hold, every error has a place and
 // every catalog survives its JSON.
 func FuzzLoad(f *testing.F) {
