@@ -61,6 +61,9 @@ func (b *Batch) Add(m Outgoing) error {
 	}
 	if len(b.kept) == 0 {
 		b.begin()
+		if spare, ok := b.c.spare.Get().(*[]Outgoing); ok {
+			b.kept = *spare
+		}
 	}
 	if b.intact {
 		err := b.post(&m, len(b.kept)+1, "", false)
@@ -172,5 +175,15 @@ func (b *Batch) drop() {
 // Abandon gives the batch up. Nothing of it is stored.
 func (b *Batch) Abandon() {
 	b.drop()
-	b.kept, b.bytes = nil, 0
+	b.release()
+}
+
+// release forgets the messages; the next batch keeps its own in the same place.
+func (b *Batch) release() {
+	if cap(b.kept) > 0 {
+		clear(b.kept)
+		kept := b.kept[:0]
+		b.c.spare.Put(&kept)
+	}
+	b.kept, b.bytes, b.id, b.intact = nil, 0, "", false
 }

@@ -41,6 +41,7 @@ func (b *Batch) Commit(ctx context.Context, last Outgoing, landed func(*Message)
 		}
 		return Ack{}, fmt.Errorf("append to stream %s: %w", b.stream, err)
 	}
+	b.release()
 	return ack, nil
 }
 

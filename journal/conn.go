@@ -37,6 +37,7 @@ type Conn struct {
 	api      string   // prefix of JetStream's API, "$JS.API."
 	numbers  []string // of the messages of a batch, in decimal: rendered once
 	replies  replies
+	spare    sync.Pool // of *[]Outgoing: what committed batches kept
 
 	mu      sync.Mutex
 	epoch   uint64        // grows with every loss of the connection
