@@ -32,7 +32,7 @@ type registers struct {
 	text   string
 	there  bool
 	wrote  bool
-	view   *frame // shows text; nil until it is asked for
+	view   goja.Value // shows text; nil until it is asked for
 
 	handle  *goja.Object // `register` in JavaScript
 	scratch []byte
@@ -115,9 +115,12 @@ func (r *registers) value() goja.Value {
 			r.vm.throw("register cannot be read: " + err.Error())
 		}
 		f.open(&f.own, text)
-		r.view = f
+		r.view = f.value(0, nil)
+		if _, container := r.view.(*goja.Object); !container {
+			r.vm.releaseFrame()
+		}
 	}
-	return r.view.value(0, nil)
+	return r.view
 }
 
 func (r *registers) set(call goja.FunctionCall) goja.Value {
@@ -139,6 +142,7 @@ func (r *registers) reduce(call goja.FunctionCall) goja.Value {
 	f.buf = append(f.buf[:0], r.current()...)
 	older := r.parse(what, &f.own, f.buf)
 	if !r.validator.Valid(older, 0) {
+		r.vm.releaseFrame()
 		// There is no register, and the default initial null is not a value of its schema: v is the first one.
 		r.write(raw)
 		return goja.Undefined()
@@ -148,6 +152,7 @@ func (r *registers) reduce(call goja.FunctionCall) goja.Value {
 		r.vm.throw(what + ": " + err.Error())
 	}
 	r.validate(what, r.parse(what, &f.own, out))
+	r.vm.releaseFrame()
 	r.write(out)
 	return goja.Undefined()
 }

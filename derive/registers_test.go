@@ -215,3 +215,22 @@ func TestScratchIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestManyStatesInOneCall writes and reads a register more often than a VM keeps frames.
+func TestManyStatesInOneCall(t *testing.T) {
+	vm := newVM(t, withRegister(derivation(`export function f({ register }) {
+  for (let i = 0; i < 100; i++) register.set(i + register.value * 0);
+  const all = [];
+  for (let i = 0; i < 100; i++) { register.set({ i }); all.push(register.value); }
+  return { first: all[0], last: all[99] };
+}`), anySchema, `1`), VMOptions{})
+	for range 2 {
+		vm.LoadRegister(packed(t, "a"), []byte(`1`))
+		if got := mustApply(t, vm, `{"k":"a"}`); got[0] != `{"first":{"i":0},"last":{"i":99}}` {
+			t.Error(got)
+		}
+		if len(vm.frames) > maxFrames {
+			t.Errorf("%d frames are kept", len(vm.frames))
+		}
+	}
+}

@@ -42,7 +42,7 @@ func (o VMOptions) withDefaults() VMOptions {
 // Meta says where a document comes from.
 type Meta struct {
 	Collection string // the source
-	Transform  string
+	Transform  string // "" means the name of the transform that is called
 	Seq        uint64
 	Time       time.Time
 }
@@ -77,6 +77,9 @@ type VM struct {
 	buf       []byte
 	stack     []level
 }
+
+// maxFrames is how many frames a VM keeps between calls: the document and a few states of its register.
+const maxFrames = 8
 
 // output is one document that a function returned: bytes of the source document, or a part of buf.
 type output struct {
@@ -172,12 +175,16 @@ func (vm *VM) Apply(transform int, d *document.Doc, meta Meta, emit func(raw []b
 }
 
 func (vm *VM) begin(transform int, d *document.Doc, meta Meta) {
+	t := &vm.program.transforms[transform]
+	if meta.Transform == "" {
+		meta.Transform = t.name
+	}
 	vm.doc, vm.meta, vm.transform = d, meta, transform
 	vm.gen++
 	vm.outputs, vm.buf = vm.outputs[:0], vm.buf[:0]
 	vm.source = nil
 	vm.random.reset(meta)
-	vm.registers.begin(vm.program.transforms[transform].key != nil)
+	vm.registers.begin(t.key != nil)
 	vm.watch.begin()
 }
 
@@ -193,6 +200,10 @@ func (vm *VM) end(success bool) {
 			vm.frames[i] = &frame{vm: vm}
 		}
 	}
+	if len(vm.frames) > maxFrames {
+		clear(vm.frames[maxFrames:])
+		vm.frames = vm.frames[:maxFrames]
+	}
 	vm.used, vm.source, vm.doc = 0, nil, nil
 	if cap(vm.buf) > vm.options.MaxRegisterBytes && len(vm.buf) < cap(vm.buf)/4 {
 		vm.buf = append([]byte(nil), vm.buf...)
@@ -206,6 +217,12 @@ func (vm *VM) takeFrame() *frame {
 	}
 	vm.used++
 	return vm.frames[vm.used-1]
+}
+
+// releaseFrame gives back the frame that was taken last, when no view of it is left.
+func (vm *VM) releaseFrame() {
+	vm.used--
+	vm.frames[vm.used].close()
 }
 
 // call runs the function and encodes what it returns. A panic of the engine is an error of this call: one
