@@ -21,6 +21,7 @@ type options struct {
 	batches                        []int
 	seed                           uint64
 	only                           string
+	examples                       []string
 	json                           string
 	url                            string
 	pids                           []int
@@ -43,6 +44,9 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if len(args) == 2 && args[0] == serverWord {
 		return serveNATS(args[1], os.Stdin, out)
 	}
+	if len(args) == 3 && args[0] == workerWord {
+		return serveWorker(args[1], args[2], os.Stdin, out)
+	}
 	o, err := parse(args, log)
 	if err != nil {
 		return err
@@ -62,10 +66,27 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	}
 	defer l.close()
 
+	dir, err := os.MkdirTemp("", "weir-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	w, err := startWorker(ctx, o.url, dir, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	weir, err := newWeirRows(ctx, o.url, w, docs, dir)
+	if err != nil {
+		return err
+	}
+	defer weir.close()
+
 	all := l.rows(o.batches)
 	for _, size := range o.batches {
 		all = append(all, sqliteRow(docs, size))
 	}
+	all = append(all, weir.rows(o.batches)...)
 	rows := selectRows(all, o.only)
 	if len(rows) == 0 {
 		return fmt.Errorf("no row's name holds %q", o.only)
@@ -77,7 +98,11 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	r := report{Documents: o.documents, Keys: o.keys, Bytes: docs.meanSize(), Rounds: o.rounds}
+	fallbacks, err := fallbacks(o.examples...)
+	if err != nil {
+		return fmt.Errorf("examples: %w", err)
+	}
+	r := report{Fallbacks: fallbacks, Documents: o.documents, Keys: o.keys, Bytes: docs.meanSize(), Rounds: o.rounds}
 	for _, row := range rows {
 		r.Rows = append(r.Rows, newRowReport(row, samples))
 	}
@@ -86,7 +111,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
-	var batches, pids string
+	var batches, pids, examples string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(log)
 	f.IntVar(&o.documents, "documents", 200_000, "documents of a throughput row")
@@ -96,12 +121,14 @@ func parse(args []string, log io.Writer) (options, error) {
 	f.Uint64Var(&o.seed, "seed", 1, "of the documents")
 	f.StringVar(&batches, "batches", "1000,4000", "sizes of the limits' atomic batches, markers included")
 	f.StringVar(&o.only, "rows", "", "run only rows whose name holds this text, and their limits")
+	f.StringVar(&examples, "examples", "examples/orders,examples/wordcount", "catalogs whose schemas are looked at for what is not lowered")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to this file, - for standard output")
 	f.StringVar(&o.url, "nats", "", "NATS server to measure on; the default is one that bench starts, as Weir does")
 	f.StringVar(&pids, "server-pid", "", "its process ids, to measure its CPU")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+	o.examples = strings.FieldsFunc(examples, func(r rune) bool { return r == ',' })
 	var err error
 	if o.batches, err = numbers(batches); err != nil {
 		return o, fmt.Errorf("-batches: %w", err)

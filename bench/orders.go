@@ -12,6 +12,7 @@ type order struct {
 	id   string
 	tail string // ".doc.<partition>.<id>"
 	json []byte
+	paid bool
 }
 
 // orders is a seeded set of documents of about 250 bytes, one for each key,
@@ -27,7 +28,8 @@ func newOrders(keys int, seed uint64) *orders {
 	o := &orders{made: make([]order, keys)}
 	for i, k := range r.Perm(keys) {
 		id := fmt.Sprintf("ord-%08d", k)
-		o.made[i] = order{id: id, tail: ".doc." + partitionOf(id) + "." + id, json: orderJSON(r, id, keys)}
+		text, paid := orderJSON(r, id, keys)
+		o.made[i] = order{id: id, tail: ".doc." + partitionOf(id) + "." + id, json: text, paid: paid}
 	}
 	return o
 }
@@ -44,7 +46,7 @@ func (o *orders) meanSize() int {
 	return sum / len(o.made)
 }
 
-func orderJSON(r *rand.Rand, id string, keys int) []byte {
+func orderJSON(r *rand.Rand, id string, keys int) (text []byte, paid bool) {
 	status := "paid"
 	if r.IntN(cancelledEvery) == 0 {
 		status = "cancelled"
@@ -57,7 +59,7 @@ func orderJSON(r *rand.Rand, id string, keys int) []byte {
 		}
 		b = fmt.Appendf(b, `{"sku":"SKU-%05d","qty":%d,"price":%d.%02d}`, r.IntN(99999), 1+r.IntN(9), 1+r.IntN(99), 1+r.IntN(99))
 	}
-	return append(b, `]}`...)
+	return append(b, `]}`...), status == "paid"
 }
 
 func partitionOf(key string) string {

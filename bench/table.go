@@ -61,6 +61,7 @@ type report struct {
 	Keys      int         `json:"keys"`
 	Bytes     int         `json:"bytesPerDocument"`
 	Rounds    int         `json:"rounds"`
+	Fallbacks int         `json:"schemaFallbacks"` // schema locations of bench and examples that are not lowered
 	Rows      []rowReport `json:"rows"`
 }
 
@@ -166,6 +167,7 @@ func (r report) writeTable(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
+	fmt.Fprintf(w, "\nschema nodes of the bench and the examples that fall back to v5: %d\n", r.Fallbacks)
 	r.writeLatencies(t)
 	r.writeReferences(t)
 	if err := t.Flush(); err != nil {
