@@ -113,7 +113,6 @@ const (
 	codeNoMessage          = 10037
 	codeNotEnabledAccount  = 10039
 	codeStorageExceeded    = 10047
-	codeMessageTooLarge    = 10054
 	codeStreamNameInUse    = 10058
 	codeStreamNotFound     = 10059
 	codeSubjectOverlap     = 10065
@@ -122,7 +121,6 @@ const (
 	codeStoreFailed        = 10077
 	codeStreamOffline      = 10118
 	codeConsumerOffline    = 10119
-	codeConsumerExists     = 10148
 	codeWrongSequenceLater = 10164
 	codeTooManyRequests    = 10167
 	codeAtomicDisabled     = 10174
