@@ -113,7 +113,7 @@ type weirRows struct {
 }
 
 func newWeirRows(ctx context.Context, url string, w *workerProcess, o *orders, dir string) (*weirRows, error) {
-	conn, err := journal.Connect(ctx, journal.Options{URL: url, Name: "weir bench", MaxBatch: server.MaxBatch})
+	conn, err := journal.Connect(ctx, journal.Options{Plain: true, URL: url, Name: "weir bench", MaxBatch: server.MaxBatch})
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ const workerWord = "worker"
 // committed the source through that sequence.
 func serveWorker(url, dir string, in io.Reader, out io.Writer) error {
 	ctx, cancel := context.WithCancel(context.Background())
-	conn, err := journal.Connect(ctx, journal.Options{URL: url, Name: "weir bench worker", MaxBatch: server.MaxBatch})
+	conn, err := journal.Connect(ctx, journal.Options{Plain: true, URL: url, Name: "weir bench worker", MaxBatch: server.MaxBatch})
 	if err != nil {
 		cancel()
 		return err

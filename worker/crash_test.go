@@ -111,7 +111,7 @@ const (
 // by its parent.
 func workerChild() int {
 	ctx := context.Background()
-	conn, err := journal.Connect(ctx, journal.Options{URL: os.Getenv(envURL), Name: "child", MaxBatch: 200})
+	conn, err := journal.Connect(ctx, journal.Options{Plain: true, URL: os.Getenv(envURL), Name: "child", MaxBatch: 200})
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -128,15 +128,14 @@ func (d *derivation) apply(ctx context.Context, in input, doc *document.Doc) err
 		rejected := &journal.Message{Subject: in.message.Subject, Seq: in.message.Seq, Data: raw}
 		return d.env.reject(ctx, d.target, rejected, n, err)
 	}
+	defer func() { d.outputs = n }()
 	if d.vm == nil {
 		return output(d.combiner().AddDoc(doc), in.message.Data)
 	}
 	meta := derive.Meta{Collection: s.collection.Name, Seq: in.message.Seq, Time: in.message.Time}
-	err := d.vm.Apply(s.index, doc, meta, func(raw []byte) error {
+	return d.vm.Apply(s.index, doc, meta, func(raw []byte) error {
 		return output(d.combiner().Add(raw), raw)
 	})
-	d.outputs = n
-	return err
 }
 
 // stage drains the combined outputs into a batch, together with the register

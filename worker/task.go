@@ -22,8 +22,8 @@ import (
 type Limits struct {
 	ReadAhead     int           // bytes read ahead of the loop, over all sources; 8 MiB
 	BatchBytes    int           // bytes of documents in one transaction; 8 MiB
-	SinkBytes     int           // bytes of documents read in one transaction of a materialization; 64 MiB
-	CombineMemory int           // bytes that combining keeps in memory before it spills; 16 MiB
+	SinkBytes     int           // bytes of documents read in one transaction of a materialization; 32 MiB
+	CombineMemory int           // bytes that combining keeps in memory before it spills; 8 MiB
 	Registers     int           // bytes of registers kept decoded; 64 MiB
 	TxnAge        time.Duration // a busy transaction closes after it; 1 s
 	Rest          time.Duration // quiet time after which progress is flushed; 300 ms
@@ -45,8 +45,8 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.ReadAhead, 8<<20)
 	set(&l.BatchBytes, 8<<20)
-	set(&l.SinkBytes, 64<<20)
-	set(&l.CombineMemory, 16<<20)
+	set(&l.SinkBytes, 32<<20)
+	set(&l.CombineMemory, 8<<20)
 	set(&l.Registers, 64<<20)
 	set(&l.Attempts, 4)
 	last(&l.TxnAge, time.Second)

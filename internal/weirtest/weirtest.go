@@ -48,7 +48,7 @@ func Server(t testing.TB) *server.Server {
 // Connect connects to a server that Server started.
 func Connect(t testing.TB, s *server.Server) *journal.Conn {
 	t.Helper()
-	c, err := journal.Connect(Context(t), journal.Options{URL: s.URL(), Name: t.Name(), MaxBatch: server.MaxBatch})
+	c, err := journal.Connect(Context(t), journal.Options{Plain: true, URL: s.URL(), Name: t.Name(), MaxBatch: server.MaxBatch})
 	if err != nil {
 		t.Fatal(err)
 	}
