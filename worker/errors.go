@@ -50,6 +50,12 @@ func (e *OutputError) Error() string {
 	return fmt.Sprintf("the document at sequence %d of %s gives %d outputs, but one transaction holds at most %d: split the source document, or return fewer documents for it", e.Seq, e.Collection, e.Outputs, e.Limit)
 }
 
+// LostError is a part of a task's durable state that is gone, or behind
+// another part: something around Weir removed it.
+type LostError struct{ what string }
+
+func (e *LostError) Error() string { return e.what }
+
 // errOverflow is a transaction that grew past a batch by its last input. The
 // shard starts again at once, and closes its transactions earlier.
 var errOverflow = errors.New("the transaction outgrew a batch")
@@ -65,8 +71,9 @@ func lasting(err error) bool {
 		output  *OutputError
 		module  *derive.ModuleError
 		broken  *brokenError
+		lost    *LostError
 	)
-	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &module) ||
+	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &module) ||
 		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
 }
 
@@ -105,6 +112,7 @@ var fixes = map[string]string{
 	"too-large":           "make the document smaller, or raise the server's max_payload",
 	"too-many-outputs":    "split the source document, or return fewer documents for it",
 	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
+	"state-lost":          "restore what is gone from a backup, or publish the derivation under a new name",
 	"position-beyond-end": "the stream was made again or lost messages: restore it, or publish the task under a new name or with a raised backfill counter",
 }
 
@@ -119,6 +127,7 @@ func explain(err error) *Why {
 		output  *OutputError
 		blamed  *inputError
 		broken  *brokenError
+		lost    *LostError
 	)
 	if errors.As(err, &blamed) {
 		w.Message, w.Collection, w.Seq = blamed.err.Error(), blamed.collection, blamed.seq
@@ -131,6 +140,8 @@ func explain(err error) *Why {
 		w.Pointer, w.Rule, w.Document = invalid.Pointer, invalid.Rule, string(invalid.Document)
 	case errors.As(err, &broken):
 		w.Code = "catalog"
+	case errors.As(err, &lost):
+		w.Code = "state-lost"
 	case errors.As(err, &module):
 		w.Code, w.File, w.Line = "module", module.File, module.Line
 	case errors.As(err, &size):

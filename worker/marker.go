@@ -40,6 +40,7 @@ type marker struct {
 	V         int              `json:"v"`
 	Txn       uint64           `json:"txn"`             // one more than the predecessor's
 	Writer    string           `json:"writer"`          // drawn by each start of the shard
+	Bucket    string           `json:"bucket"`          // that holds the shard's checkpoint and registers
 	Part      int              `json:"part,omitempty"`  // 1..Parts
 	Parts     int              `json:"parts,omitempty"` // 0 and 1 mean one
 	Positions positions        `json:"positions,omitempty"`

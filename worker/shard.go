@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"time"
 
@@ -38,13 +39,14 @@ var errRaced = errors.New("another worker claims this shard at the same time")
 // writer is appended, so that nobody else can commit. Only then what the
 // shard holds is read, since only then it stands still.
 type shard struct {
-	conn    *journal.Conn
-	bucket  *journal.Bucket // of the checkpoint, and of the registers if there are any
-	stream  string
-	subject string // of the markers
-	key     string // of the checkpoint in bucket
-	writer  string // nonce of this start
-	cut     func(point string) error
+	conn       *journal.Conn
+	bucket     *journal.Bucket // of the checkpoint, and of the registers if there are any
+	stream     string
+	subject    string // of the markers
+	key        string // of the checkpoint in bucket
+	bucketName string // empty for an entrance, which has no checkpoint
+	writer     string // nonce of this start
+	cut        func(point string) error
 
 	withRegisters bool
 	now           func() time.Time
@@ -94,7 +96,7 @@ func (s *shard) tryClaim(ctx context.Context, register func(key, value []byte)) 
 	if err := s.cut("claim.checkpoint"); err != nil {
 		return err
 	}
-	if err := s.appendClaim(ctx, ckpt); err != nil {
+	if err := s.appendClaim(ctx, &ckpt); err != nil {
 		return err
 	}
 	if err := s.cut("claim.marker"); err != nil {
@@ -118,6 +120,16 @@ func (s *shard) raiseEpoch(ctx context.Context) (checkpoint, error) {
 	entry, err := s.bucket.Get(ctx, s.key)
 	switch {
 	case errors.Is(err, journal.ErrNoKey):
+		newest, err := s.newestMarker(ctx)
+		if err != nil {
+			return was, err
+		}
+		if newest.Txn > 0 && newest.Bucket == s.bucketName {
+			if _, err := s.bucket.Get(ctx, s.key); err == nil { // another claim made both meanwhile
+				return was, errRaced
+			}
+			return was, &LostError{fmt.Sprintf("the bucket %s lost the checkpoint %s", s.bucketName, s.key)}
+		}
 	case err != nil:
 		return was, fmt.Errorf("read checkpoint: %w", err)
 	default:
@@ -144,22 +156,18 @@ func (s *shard) raiseEpoch(ctx context.Context) (checkpoint, error) {
 
 // appendClaim appends a marker that changes only the writer: from now on no
 // other start can commit.
-func (s *shard) appendClaim(ctx context.Context, ckpt checkpoint) error {
-	var newest marker
-	message, err := s.conn.Last(ctx, s.stream, s.subject)
-	switch {
-	case errors.Is(err, journal.ErrNoMessage):
-		s.seq = 0
-	case err != nil:
-		return fmt.Errorf("read marker: %w", err)
-	default:
-		if newest, err = decodeMarker(message.Data); err != nil {
+func (s *shard) appendClaim(ctx context.Context, ckpt *checkpoint) error {
+	newest, err := s.newestMarker(ctx)
+	if err != nil {
+		return err
+	}
+	if newest.Txn > 0 && newest.Bucket != s.bucketName {
+		if err := s.moveIn(ctx, ckpt, newest); err != nil {
 			return err
 		}
-		s.seq = message.Seq
 	}
 	if ckpt.Txn > newest.Txn {
-		return fmt.Errorf("the checkpoint of %s is at transaction %d, but the stream %s ends at %d: the stream lost messages or was made again; restore it, or delete the checkpoint to start over", s.key, ckpt.Txn, s.stream, newest.Txn)
+		return &LostError{fmt.Sprintf("the checkpoint %s of bucket %s is at transaction %d, but the markers on %s end at %d: the stream lost messages or was made again", s.key, s.bucketName, ckpt.Txn, s.subject, newest.Txn)}
 	}
 	s.txn, s.positions, s.state = newest.Txn, newest.Positions, newest.State
 	if ckpt.Txn == newest.Txn && len(ckpt.Positions) > 0 {
@@ -176,6 +184,49 @@ func (s *shard) appendClaim(ctx context.Context, ckpt checkpoint) error {
 		return fmt.Errorf("append claim: %w", err)
 	}
 	return nil
+}
+
+// newestMarker reads the end of the chain; the zero marker when there is none.
+func (s *shard) newestMarker(ctx context.Context) (marker, error) {
+	message, err := s.conn.Last(ctx, s.stream, s.subject)
+	if errors.Is(err, journal.ErrNoMessage) {
+		s.seq = 0
+		return marker{}, nil
+	}
+	if err != nil {
+		return marker{}, fmt.Errorf("read marker: %w", err)
+	}
+	s.seq = message.Seq
+	return decodeMarker(message.Data)
+}
+
+// moveIn starts a shard's state anew in its bucket, because it was in another
+// one: a derivation got registers, or lost them and got them again. Registers
+// that an earlier time left there are removed, and the checkpoint is set to
+// where the markers are.
+func (s *shard) moveIn(ctx context.Context, ckpt *checkpoint, newest marker) error {
+	var left []journal.Change
+	if s.withRegisters {
+		err := s.bucket.Scan(ctx, "r", func(e journal.Entry) error {
+			left = append(left, journal.Change{Key: e.Key})
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("read registers: %w", err)
+		}
+	}
+	*ckpt = checkpoint{V: formatVersion, Epoch: s.epoch, Writer: s.writer, Txn: newest.Txn, Positions: newest.Positions, State: newest.State}
+	for room := s.conn.MaxBatch() - 1; ; {
+		some := left[:min(room, len(left))]
+		left = left[len(some):]
+		err := s.apply(ctx, slices.Clone(some), *ckpt)
+		if errors.Is(err, journal.ErrConflict) {
+			return errRaced
+		}
+		if err != nil || len(left) == 0 {
+			return err
+		}
+	}
 }
 
 // restore gives the registers: the bucket's, which are as of ckpt or newer,
@@ -242,7 +293,7 @@ func (s *shard) commit(ctx context.Context, t transaction) error {
 
 // append commits the staged messages with a marker behind them.
 func (s *shard) append(ctx context.Context, t transaction) error {
-	m := marker{V: formatVersion, Txn: s.txn + 1, Writer: s.writer, Positions: t.positions, State: s.state}
+	m := marker{V: formatVersion, Txn: s.txn + 1, Writer: s.writer, Bucket: s.bucketName, Positions: t.positions, State: s.state}
 	if t.state != nil {
 		m.State = t.state
 	}

@@ -1,9 +1,12 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -150,17 +153,34 @@ func statusKey(kind, task, token string) string {
 	return kind + "." + collection.KVKey(task) + "." + token
 }
 
+const (
+	heartbeat     = 3 * time.Second  // between two signs of life of a worker
+	silence       = 15 * time.Second // after which its tasks do not count as running
+	heartbeatKeep = time.Hour        // before the sign of a worker that is gone is removed
+)
+
+// sign is a worker's sign of life in the status bucket.
+type sign struct {
+	V       int       `json:"v"`
+	Worker  string    `json:"worker"`
+	Updated time.Time `json:"updated"`
+}
+
+const signKey = "worker." // and the worker's name
+
 // reporter writes the status records that changed: at once when a state
-// changes, else every second.
+// changes, else every second; and the worker's sign of life.
 type reporter struct {
 	bucket *journal.Bucket
+	worker string
 	log    *zap.Logger
 	nudge  chan struct{}
 	last   map[string]Status
+	signed time.Time
 }
 
-func newReporter(b *journal.Bucket, log *zap.Logger) *reporter {
-	return &reporter{bucket: b, log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
+func newReporter(b *journal.Bucket, worker string, log *zap.Logger) *reporter {
+	return &reporter{bucket: b, worker: worker, log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
 }
 
 func (r *reporter) changed() {
@@ -190,6 +210,13 @@ func (r *reporter) run(ctx context.Context, all func() []Status) {
 func (r *reporter) report(ctx context.Context, all []Status) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	if now := time.Now(); now.Sub(r.signed) > heartbeat {
+		if err := r.sign(ctx, now); err != nil {
+			r.log.Debug("write sign of life", zap.Error(err))
+			return
+		}
+		r.signed = now
+	}
 	for _, s := range all {
 		key := statusKey(s.Kind, s.Task, s.Shard)
 		if old, ok := r.last[key]; ok && old.same(s) {
@@ -205,6 +232,28 @@ func (r *reporter) report(ctx context.Context, all []Status) {
 		}
 		r.last[key] = s
 	}
+}
+
+// sign writes the worker's sign of life. The first time it removes those of
+// workers that are long gone.
+func (r *reporter) sign(ctx context.Context, now time.Time) error {
+	if r.signed.IsZero() {
+		err := r.bucket.Scan(ctx, "worker", func(e journal.Entry) error {
+			if now.Sub(e.Created) > heartbeatKeep {
+				return r.bucket.Delete(ctx, e.Key)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(sign{V: formatVersion, Worker: r.worker, Updated: now.UTC()})
+	if err != nil {
+		return err
+	}
+	_, err = r.bucket.Put(ctx, signKey+collection.KVKey(r.worker), text)
+	return err
 }
 
 // same says whether two records differ in their time only.
@@ -223,20 +272,40 @@ func (r *reporter) forget(ctx context.Context, kind, task, token string) error {
 	return nil
 }
 
-// ReadStatus gives the status records of all tasks.
+// ReadStatus gives the status records of all tasks. Those of a worker that
+// shows no sign of life any more are pending, whatever they say.
 func ReadStatus(ctx context.Context, conn *journal.Conn) ([]Status, error) {
 	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: StatusBucket, Description: "what tasks do"})
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}
 	var out []Status
+	alive := map[string]bool{}
 	err = bucket.Scan(ctx, "", func(e journal.Entry) error {
+		if strings.HasPrefix(e.Key, signKey) {
+			var s sign
+			if err := json.Unmarshal(e.Value, &s); err != nil {
+				return fmt.Errorf("status %s: %w", e.Key, err)
+			}
+			alive[s.Worker] = time.Since(s.Updated) < silence
+			return nil
+		}
 		var s Status
 		if err := json.Unmarshal(e.Value, &s); err != nil {
 			return fmt.Errorf("status %s: %w", e.Key, err)
 		}
+		if err := checkVersion("status "+e.Key, s.V); err != nil {
+			return err
+		}
 		out = append(out, s)
 		return nil
 	})
+	for i := range out {
+		if s := &out[i]; !alive[s.Worker] && (s.State == StateRunning || s.State == StateRetrying) {
+			s.State, s.Retry = StatePending, nil
+			s.Why = &Why{Code: "worker-gone", Message: "worker " + s.Worker + " has not been heard of for " + silence.String() + ": nobody runs this task", Fix: "start `weir up` or `weir serve` again"}
+		}
+	}
+	slices.SortFunc(out, func(a, b Status) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Task, b.Task)) })
 	return out, err
 }

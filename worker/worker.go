@@ -65,7 +65,7 @@ func New(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}
-	return &Worker{options: o, reporter: newReporter(bucket, o.Log), tasks: map[string]*task{}, changed: make(chan struct{})}, nil
+	return &Worker{options: o, reporter: newReporter(bucket, o.ID, o.Log), tasks: map[string]*task{}, changed: make(chan struct{})}, nil
 }
 
 // Run follows the published catalog until the context ends, then drains every
@@ -217,7 +217,7 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 // newShard makes the shard of one start, which is not claimed yet.
 func newShard(e *env, bucket *journal.Bucket, key, target string, withRegisters bool) *shard {
 	return &shard{
-		conn: e.conn, bucket: bucket, key: key, withRegisters: withRegisters,
+		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), key: key, withRegisters: withRegisters,
 		stream: collection.StreamName(target), subject: collection.TxnSubject(target, e.task, e.token),
 		writer: nonce(), cut: e.cut, now: time.Now,
 	}
