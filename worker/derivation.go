@@ -18,6 +18,10 @@ type derivation struct {
 	sources  []*source
 	decoders []*decoder
 	vm       *derive.VM // nil for copy
+
+	ctx     context.Context // of the loop; for emit, which the VM calls
+	message *journal.Message
+	emit    func(raw []byte) error
 }
 
 // runDerivation is one start of a derivation's shard: claim, read, derive,
@@ -27,7 +31,8 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	if err != nil {
 		return err
 	}
-	d := &derivation{}
+	d := &derivation{ctx: ctx}
+	d.emit = func(raw []byte) error { return d.output(d.combiner().Add(raw), raw) }
 	if d.sources, err = transformSources(spec.Derive, e.token, known); err != nil {
 		return err
 	}
@@ -105,7 +110,7 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	if err != nil {
 		err = d.env.reject(ctx, s.collection, &in.message, 0, err)
 	} else {
-		err = d.apply(ctx, in, doc)
+		err = d.apply(&in, doc)
 	}
 	if err != nil {
 		return more, blame(s, in.message.Seq, err)
@@ -118,24 +123,25 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 }
 
 // apply calls the transform and combines its outputs.
-func (d *derivation) apply(ctx context.Context, in input, doc *document.Doc) error {
-	s, n := d.sources[in.source], 0
-	output := func(err error, raw []byte) error {
-		n++
-		if err == nil {
-			return nil
-		}
-		rejected := &journal.Message{Subject: in.message.Subject, Seq: in.message.Seq, Data: raw}
-		return d.env.reject(ctx, d.target, rejected, n, err)
-	}
-	defer func() { d.outputs = n }()
+func (d *derivation) apply(in *input, doc *document.Doc) error {
+	d.message, d.outputs = &in.message, 0
 	if d.vm == nil {
-		return output(d.combiner().AddDoc(doc), in.message.Data)
+		return d.output(d.combiner().AddDoc(doc), in.message.Data)
 	}
+	s := d.sources[in.source]
 	meta := derive.Meta{Collection: s.collection.Name, Seq: in.message.Seq, Time: in.message.Time}
-	return d.vm.Apply(s.index, doc, meta, func(raw []byte) error {
-		return output(d.combiner().Add(raw), raw)
-	})
+	return d.vm.Apply(s.index, doc, meta, d.emit)
+}
+
+// output counts an output of the current message that was combined, or
+// rejects it with the error of that.
+func (d *derivation) output(err error, raw []byte) error {
+	d.outputs++
+	if err == nil {
+		return nil
+	}
+	rejected := &journal.Message{Subject: d.message.Subject, Seq: d.message.Seq, Data: raw}
+	return d.env.reject(d.ctx, d.target, rejected, d.outputs, err)
 }
 
 // stage drains the combined outputs into a batch, together with the register
