@@ -16,6 +16,7 @@ import (
 type connection struct {
 	url     string
 	context string
+	batch   int
 	verbose bool
 }
 
@@ -23,6 +24,7 @@ func (c *connection) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.url, "nats", "", "URL of a NATS server; the default is NATS_URL, the selected NATS context, or nats://127.0.0.1:4222")
 	f.StringVar(&c.context, "context", "", "NATS context, by name or file")
+	f.IntVar(&c.batch, "max-batch", 1000, "messages in one atomic batch that this server allows (jetstream limits batch max_msgs)")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log more, to standard error")
 }
 
@@ -30,7 +32,7 @@ func (c *connection) flags(cmd *cobra.Command) {
 func (c *connection) given() bool { return c.url != "" || c.context != "" }
 
 func (c *connection) open(ctx context.Context, role string, log *zap.Logger) (*journal.Conn, error) {
-	conn, err := journal.Connect(ctx, journal.Options{URL: c.url, Context: c.context, Name: "weir/" + version + " " + role, Log: log})
+	conn, err := journal.Connect(ctx, journal.Options{URL: c.url, Context: c.context, Name: "weir/" + version + " " + role, MaxBatch: c.batch, Log: log})
 	if err != nil {
 		return nil, &environmentError{err}
 	}
