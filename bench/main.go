@@ -22,7 +22,7 @@ type options struct {
 	seed                           uint64
 	only                           string
 	examples                       []string
-	json                           string
+	json, profile                  string
 	url                            string
 	pids                           []int
 }
@@ -44,8 +44,8 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if len(args) == 2 && args[0] == serverWord {
 		return serveNATS(args[1], os.Stdin, out)
 	}
-	if len(args) == 3 && args[0] == workerWord {
-		return serveWorker(args[1], args[2], os.Stdin, out)
+	if len(args) == 4 && args[0] == workerWord {
+		return serveWorker(args[1], args[2], args[3], os.Stdin, out)
 	}
 	o, err := parse(args, log)
 	if err != nil {
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	w, err := startWorker(ctx, o.url, dir, log)
+	w, err := startWorker(ctx, o.url, dir, o.profile, log)
 	if err != nil {
 		return err
 	}
@@ -123,6 +123,7 @@ func parse(args []string, log io.Writer) (options, error) {
 	f.StringVar(&o.only, "rows", "", "run only rows whose name holds this text, and their limits")
 	f.StringVar(&examples, "examples", "examples/orders,examples/wordcount", "catalogs whose schemas are looked at for what is not lowered")
 	f.StringVar(&o.json, "json", "", "write the report as JSON to this file, - for standard output")
+	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the worker process to this file")
 	f.StringVar(&o.url, "nats", "", "NATS server to measure on; the default is one that bench starts, as Weir does")
 	f.StringVar(&pids, "server-pid", "", "its process ids, to measure its CPU")
 	if err := f.Parse(args); err != nil {

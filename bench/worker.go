@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strings"
 
 	"weir/journal"
@@ -23,7 +24,18 @@ const workerWord = "worker"
 // serveWorker runs a worker until its standard input ends. Each line that it
 // reads, "<kind> <task> <source> <sequence>", it answers when that task has
 // committed the source through that sequence.
-func serveWorker(url, dir string, in io.Reader, out io.Writer) error {
+func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) error {
+	if profile != "" {
+		f, err := os.Create(profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	conn, err := journal.Connect(ctx, journal.Options{Plain: true, URL: url, Name: "weir bench worker", MaxBatch: server.MaxBatch})
 	if err != nil {
@@ -89,12 +101,12 @@ type workerProcess struct {
 	out *bufio.Reader
 }
 
-func startWorker(ctx context.Context, url, dir string, log io.Writer) (*workerProcess, error) {
+func startWorker(ctx context.Context, url, dir, profile string, log io.Writer) (*workerProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
-	w := &workerProcess{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, workerWord, url, dir)}
+	w := &workerProcess{cmd: exec.CommandContext(context.WithoutCancel(ctx), program, workerWord, url, dir, profile)}
 	w.cmd.Stderr = log
 	if w.in, err = w.cmd.StdinPipe(); err != nil {
 		return nil, err
