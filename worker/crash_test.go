@@ -222,6 +222,8 @@ func TestErrorAtEveryPoint(t *testing.T) {
 	}
 	w, _ := weirtest.Run(t, o)
 	next := 0
+	pace := time.NewTicker(15 * time.Millisecond) // the flow rests now and then, so that it flushes
+	defer pace.Stop()
 	for deadline := time.Now().Add(weirtest.Patience); failed.Load() < int64(len(pending)-1); { // flush.between needs small batches
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d points failed", failed.Load(), len(pending))
@@ -229,7 +231,7 @@ func TestErrorAtEveryPoint(t *testing.T) {
 		weirtest.Ingest(t, conn, c.Collections["acmeCo/orders"], orders(next, 40)...)
 		weirtest.Send(t, conn, "weir.pub.acmeCo/orders", orders(next+40, 3)...)
 		next += 43
-		<-time.After(5 * time.Millisecond) // lets the flow rest now and then, so that it flushes
+		<-pace.C
 	}
 	checkFlow(t, conn, w, c, filepath.Join(dir, "out.db"), next)
 }
@@ -246,12 +248,11 @@ func TestFrozenOwner(t *testing.T) {
 			child := weirtest.StartChild(t, "worker", envURL+"="+s.URL(), envDir+"="+dir, envPoint+"="+point, envStop+"=1")
 			next := 0
 			for deadline := time.Now().Add(weirtest.Patience); !stopped(t, child.PID()); {
-				if time.Now().After(deadline) {
-					t.Fatalf("the child never came to %q:\n%s", point, child.Output())
-				}
 				weirtest.Ingest(t, conn, c.Collections["acmeCo/orders"], orders(next, 40)...)
 				next += 40
-				<-time.After(20 * time.Millisecond)
+				if child.Ended(20*time.Millisecond) || time.Now().After(deadline) {
+					t.Fatalf("the child never came to %q:\n%s", point, child.Output())
+				}
 			}
 			o := weirtest.Options(t, conn, dir)
 			w, _ := weirtest.Run(t, o)
@@ -281,13 +282,19 @@ func stopped(t *testing.T, pid int) bool {
 	return strings.HasPrefix(after, "T")
 }
 
+// waitFor asks again and again, for what no signal tells of.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(weirtest.Patience); !done(); {
-		if time.Now().After(deadline) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	patience := time.NewTimer(weirtest.Patience)
+	defer patience.Stop()
+	for !done() {
+		select {
+		case <-again.C:
+		case <-patience.C:
 			t.Fatalf("waited in vain for %s", what)
 		}
-		<-time.After(10 * time.Millisecond)
 	}
 }
 

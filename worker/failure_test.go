@@ -112,7 +112,7 @@ func TestFixedSchema(t *testing.T) {
 func TestInbox(t *testing.T) {
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	weirtest.Publish(t, conn, weirtest.Files(t, flow("stop", pass)))
-	w, stop := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	_, stop := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
 	weirtest.Send(t, conn, "weir.pub.acmeCo/in", `{"id":"a"}`, `{"id":"b","n":1e3}`, `{"id":`, `{"id":"c"}`)
 	weirtest.Send(t, conn, "weir.pub.acmeCo/in.two.tokens", `{"id":"d"}`)
 	through := func() { // its positions are in the inbox's own stream
@@ -131,7 +131,7 @@ func TestInbox(t *testing.T) {
 	}
 	stop()
 	weirtest.Send(t, conn, "weir.pub.acmeCo/in", `{"id":"while nobody ran"}`)
-	w, _ = weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
 	through()
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
 	if got := texts(weirtest.Documents(t, conn, "acmeCo/out")); got != `{"id":"a"} {"id":"c"} {"id":"d"} {"id":"while nobody ran"}` {

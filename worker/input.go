@@ -116,14 +116,12 @@ func (s *source) goesBefore(o *source) bool {
 	return s.head.Seq < o.head.Seq
 }
 
-// lag is the number of messages that wait for the task.
+// lag is the number of messages that wait for the task, but for the one of
+// each source that is at the head. It may be called from any goroutine.
 func (m *merge) lag() uint64 {
 	var n uint64
 	for _, s := range m.sources {
 		n += s.reader.Pending()
-		if s.filled {
-			n++
-		}
 	}
 	return n
 }

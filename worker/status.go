@@ -175,6 +175,8 @@ type reporter struct {
 	worker string
 	log    *zap.Logger
 	nudge  chan struct{}
+
+	mu     sync.Mutex // held while records are written: the last one written is the newest
 	last   map[string]Status
 	signed time.Time
 }
@@ -210,6 +212,8 @@ func (r *reporter) run(ctx context.Context, all func() []Status) {
 func (r *reporter) report(ctx context.Context, all []Status) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if now := time.Now(); now.Sub(r.signed) > heartbeat {
 		if err := r.sign(ctx, now); err != nil {
 			r.log.Debug("write sign of life", zap.Error(err))
@@ -265,6 +269,8 @@ func (s Status) same(o Status) bool {
 // forget removes the records of tasks that are gone.
 func (r *reporter) forget(ctx context.Context, kind, task, token string) error {
 	key := statusKey(kind, task, token)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	delete(r.last, key)
 	if err := r.bucket.Delete(ctx, key); err != nil {
 		return fmt.Errorf("remove status of %s: %w", task, err)

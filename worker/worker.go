@@ -105,9 +105,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	})
 	w.haltAll()
-	w.reporter.report(context.WithoutCancel(ctx), w.Status())
 	abort()
 	reporting.Wait()
+	w.reporter.report(context.WithoutCancel(ctx), w.Status())
 	if ctx.Err() != nil {
 		return nil
 	}
