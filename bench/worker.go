@@ -24,7 +24,7 @@ const workerWord = "worker"
 // serveWorker runs a worker until its standard input ends. Each line that it
 // reads, "<kind> <task> <source> <sequence>", it answers when that task has
 // committed the source through that sequence.
-func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) error {
+func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) (err error) {
 	if profile != "" {
 		f, err := os.Create(profile)
 		if err != nil {
@@ -52,7 +52,7 @@ func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) error {
 	go func() { ended <- w.Run(ctx) }()
 	defer func() {
 		cancel()
-		<-ended
+		err = errors.Join(err, <-ended)
 	}()
 	fmt.Fprintln(out, readyPrefix)
 	lines := bufio.NewScanner(in)

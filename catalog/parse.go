@@ -131,7 +131,7 @@ func decodeYAML(text []byte) (doc *yaml.Node, err error) {
 	switch err := d.Decode(&second); {
 	case err == nil:
 		return nil, &syntaxError{line: second.Line, column: 1, reason: "a second YAML document", remedy: "one file holds one document: drop the `---`, or import a file of its own"}
-	case err != io.EOF:
+	case !errors.Is(err, io.EOF):
 		return nil, yamlError(err)
 	}
 	return doc, nil
@@ -156,7 +156,7 @@ var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 // yamlError takes the line out of the library's message.
 func yamlError(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return &syntaxError{line: 1, column: 1, reason: "the file is empty"}
 	}
 	reason := strings.TrimPrefix(err.Error(), "yaml: ")

@@ -119,7 +119,7 @@ func (c *cursor) next() (bool, error) {
 	}
 	c.size = 0
 	keySize, err := binary.ReadUvarint(c.in)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return false, nil
 	}
 	if err != nil {

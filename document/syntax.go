@@ -110,7 +110,7 @@ func (p *parser) stringReason(i int, what problem) string {
 
 func (p *parser) wantValue(i int) string {
 	at, last, children := p.place()
-	where := ""
+	var where string
 	switch {
 	case at < 0:
 		if len(bytes.TrimSpace(p.src)) == 0 {

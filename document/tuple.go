@@ -129,7 +129,7 @@ type element struct {
 // nextElement reads the first component. It accepts only what packing produces, so that a key has one packed form.
 func nextElement(packed []byte) (element, []byte, error) {
 	e, rest := element{code: packed[0]}, packed[1:]
-	size := 0
+	var size int
 	switch c := e.code; {
 	case c == codeNull || c == codeFalse || c == codeTrue || c == codeZero:
 		return e, rest, nil

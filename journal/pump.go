@@ -323,14 +323,11 @@ func (p *pump) starved() bool {
 func (p *pump) recount(ctx context.Context) error {
 	var info jetstream.ConsumerInfo
 	err := p.r.c.callOnce(ctx, "CONSUMER.INFO."+p.r.cfg.Stream+"."+p.name, nil, &info)
-	var refused *APIError
-	switch {
-	case errors.As(err, &refused) && refused.Code == codeConsumerNotFound:
+	if refused := (*APIError)(nil); errors.As(err, &refused) && refused.Code == codeConsumerNotFound {
 		return errGone
-	case err != nil:
-		return nil // whatever it is, heartbeats or the connection will tell
 	}
-	if info.Delivered.Consumer == p.cseq && info.NumPending == 0 {
+	// Of any other error heartbeats or the connection will tell.
+	if err == nil && info.Delivered.Consumer == p.cseq && info.NumPending == 0 {
 		p.r.behind.Store(0)
 		p.r.wake()
 	}

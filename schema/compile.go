@@ -163,20 +163,23 @@ func (res *resources) explain(target string, err error) error {
 	if errors.As(err, &wrapped) {
 		cause = wrapped.Err
 	}
-	switch cause := cause.(type) {
-	case *missing:
-		res.explainMissing(out, cause.url)
-	case *jsonschema.ValidationError:
-		res.explainInvalid(out, cause)
-	case jsonschema.InfiniteLoopError:
+	var absent *missing
+	var invalid *jsonschema.ValidationError
+	var loop jsonschema.InfiniteLoopError
+	switch {
+	case errors.As(cause, &absent):
+		res.explainMissing(out, absent.url)
+	case errors.As(cause, &invalid):
+		res.explainInvalid(out, invalid)
+	case errors.As(cause, &loop):
 		// The path goes on through what the first reference leads to.
-		path := string(cause)
+		path := string(loop)
 		if i := strings.Index(path, "/$ref"); i >= 0 {
 			path = path[:i+len("/$ref")]
 		}
 		res.place(out, path)
 		out.Reason = "refers to itself at the same place of the document, without an end"
-	case nil:
+	case cause == nil:
 		out.Reason = strings.TrimPrefix(err.Error(), "jsonschema: ")
 	default:
 		reason := strings.TrimPrefix(cause.Error(), "jsonschema: ")

@@ -126,7 +126,7 @@ func quickUUID(b []byte) bool {
 				return false
 			}
 		default:
-			if !(c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'f') {
+			if c-'0' > 9 && (c|0x20 < 'a' || c|0x20 > 'f') {
 				return false
 			}
 		}

@@ -200,7 +200,8 @@ func (f *setFold) keep(stay func(*setMember) bool) {
 
 func (f *setFold) addAll(term []setMember, plain bool) {
 	for _, m := range term {
-		at, found := len(f.add), false
+		var at int
+		var found bool
 		if f.form == document.Object {
 			if at, found = f.members[f.name(&m)]; !found {
 				at = len(f.add)

@@ -284,10 +284,7 @@ func (r *pairwise) partial(right any, has bool) (any, error) {
 }
 
 func (r *pairwise) mergeSorted(left, right []any, at string, key []document.Pointer) (any, error) {
-	out := []any{}
-	for _, v := range left {
-		out = append(out, v)
-	}
+	out := append([]any{}, left...)
 	for i, v := range right {
 		where := at + "/" + strconv.Itoa(i)
 		j := sort.Search(len(out), func(j int) bool { return compareKeys(key, out[j], v) >= 0 })

@@ -186,7 +186,7 @@ func dataDir(named, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := os.MkdirAll(abs, 0o755); err != nil {
+	if err := os.MkdirAll(abs, 0o750); err != nil {
 		return "", &environmentError{fmt.Errorf("data directory: %w", err)}
 	}
 	return abs, nil

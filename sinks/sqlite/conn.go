@@ -48,7 +48,7 @@ func connect(ctx context.Context, path string) (*conn, error) {
 	}
 	c := &conn{Conn: dc, path: path}
 	for _, pragma := range [...]string{"busy_timeout = " + busyTimeout, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = " + cacheSize} {
-		if _, err := c.exec(ctx, "PRAGMA "+pragma); err != nil {
+		if err := c.exec(ctx, "PRAGMA "+pragma); err != nil {
 			c.Close()
 			return nil, err
 		}
@@ -56,16 +56,10 @@ func connect(ctx context.Context, path string) (*conn, error) {
 	return c, nil
 }
 
-// exec runs a statement and says how many rows it changed.
-func (c *conn) exec(ctx context.Context, sql string, args ...driver.Value) (changed int64, err error) {
-	r, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, named(args))
-	if err != nil {
-		return 0, explain(c.path, err)
-	}
-	if r == nil {
-		return 0, nil
-	}
-	return r.RowsAffected()
+// exec runs a statement.
+func (c *conn) exec(ctx context.Context, sql string, args ...driver.Value) error {
+	_, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, named(args))
+	return explain(c.path, err)
 }
 
 // query runs a query and calls fn for each row, whose values are valid until
@@ -87,7 +81,7 @@ func (c *conn) each(rows driver.Rows, fn func(row []driver.Value) error) (err er
 	row := make([]driver.Value, len(rows.Columns()))
 	for {
 		switch err := rows.Next(row); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return explain(c.path, err)
@@ -100,15 +94,15 @@ func (c *conn) each(rows driver.Rows, fn func(row []driver.Value) error) (err er
 
 // transact runs fn in a write transaction and commits it if fn returns nil.
 func (c *conn) transact(ctx context.Context, fn func() error) error {
-	if _, err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := c.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
 	err := fn()
 	if err == nil {
-		_, err = c.exec(ctx, "COMMIT")
+		err = c.exec(ctx, "COMMIT")
 	}
 	if err != nil {
-		c.exec(context.Background(), "ROLLBACK") // its own error would say that nothing is left to roll back
+		_ = c.exec(context.Background(), "ROLLBACK") // its own error would say that nothing is left to roll back
 	}
 	return err
 }

@@ -71,13 +71,13 @@ func TestLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if _, err := other.exec(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+	if err := other.exec(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
 		t.Fatal(err)
 	}
 	if err := session.Store(t.Context(), 0, docRows(t, `{"id":"b"}`)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := connOf(session).exec(t.Context(), "PRAGMA busy_timeout = 10"); err != nil {
+	if err := connOf(session).exec(t.Context(), "PRAGMA busy_timeout = 10"); err != nil {
 		t.Fatal(err)
 	}
 	err = session.Commit(t.Context(), []byte("two"))
@@ -85,7 +85,7 @@ func TestLocked(t *testing.T) {
 		t.Fatalf("commit into a locked database: %v", err)
 	}
 	session.Close()
-	if _, err := other.exec(t.Context(), "ROLLBACK"); err != nil {
+	if err := other.exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	session = openDocs(t, dir, thing, `{"id":"b"}`)
@@ -108,7 +108,7 @@ func TestLockedWaitEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	if _, err := other.exec(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+	if err := other.exec(t.Context(), "BEGIN IMMEDIATE"); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 1)
@@ -149,7 +149,7 @@ func TestExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.exec(t.Context(), "CREATE TABLE t (a TEXT)"); err != nil {
+	if err := c.exec(t.Context(), "CREATE TABLE t (a TEXT)"); err != nil {
 		t.Fatal(err)
 	}
 	readOnly := rawExec(t, "file:"+path+"?mode=ro", "INSERT INTO t VALUES ('x')")
@@ -207,7 +207,7 @@ func TestApplyRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.exec(t.Context(), "CREATE TABLE orders (a TEXT)"); err != nil {
+	if err := c.exec(t.Context(), "CREATE TABLE orders (a TEXT)"); err != nil {
 		t.Fatal(err)
 	}
 	_, b := orders(t, 0, false)
@@ -218,7 +218,7 @@ func TestApplyRefuses(t *testing.T) {
 	if err := apply("acmeCo/a"); err == nil || !strings.Contains(err.Error(), `table "orders" has no primary key`) {
 		t.Errorf("somebody's table: %v", err)
 	}
-	if _, err := c.exec(t.Context(), "DROP TABLE orders"); err != nil {
+	if err := c.exec(t.Context(), "DROP TABLE orders"); err != nil {
 		t.Fatal(err)
 	}
 	if err := apply("acmeCo/a"); err != nil {
@@ -227,7 +227,7 @@ func TestApplyRefuses(t *testing.T) {
 	if err := apply("acmeCo/b"); err == nil || !strings.Contains(err.Error(), `table "orders" belongs to materialization acmeCo/a: drop the table`) {
 		t.Errorf("another materialization's table: %v", err)
 	}
-	if _, err := c.exec(t.Context(), "DROP TABLE orders"); err != nil {
+	if err := c.exec(t.Context(), "DROP TABLE orders"); err != nil {
 		t.Fatal(err)
 	}
 	if err := apply("acmeCo/b"); err != nil {

@@ -60,7 +60,7 @@ var _ sinks.Session = (*session)(nil)
 
 func (s *session) open(ctx context.Context, tables []*sqltable.Table) (opened sinks.Opened, err error) {
 	err = s.conn.transact(ctx, func() error {
-		if _, err := s.conn.exec(ctx, createCheckpoints); err != nil {
+		if err := s.conn.exec(ctx, createCheckpoints); err != nil {
 			return err
 		}
 		return s.conn.query(ctx, `INSERT INTO weir_checkpoints (task, shard, epoch) VALUES (?, ?, 1)
@@ -198,7 +198,7 @@ func (s *session) Commit(ctx context.Context, checkpoint []byte) error {
 		err = s.write(ctx) // step 4
 	}
 	if err == nil {
-		_, err = s.conn.exec(ctx, "COMMIT") // step 5
+		err = s.conn.exec(ctx, "COMMIT") // step 5
 	}
 	if err != nil {
 		return s.end(err)
@@ -212,7 +212,7 @@ func (s *session) begin(ctx context.Context) error {
 	if s.begun {
 		return nil
 	}
-	_, err := s.conn.exec(ctx, "BEGIN IMMEDIATE")
+	err := s.conn.exec(ctx, "BEGIN IMMEDIATE")
 	s.begun = err == nil
 	return err
 }
@@ -278,7 +278,7 @@ func (s *session) Rollback(ctx context.Context) error {
 		return nil
 	}
 	s.begun = false
-	if _, err := s.conn.exec(ctx, "ROLLBACK"); err != nil {
+	if err := s.conn.exec(ctx, "ROLLBACK"); err != nil {
 		return s.end(err)
 	}
 	return nil
@@ -290,7 +290,7 @@ func (s *session) end(err error) error {
 	s.drop()
 	if s.begun {
 		s.begun = false
-		s.conn.exec(context.Background(), "ROLLBACK") // fails only when nothing is left to roll back
+		_ = s.conn.exec(context.Background(), "ROLLBACK") // fails only when nothing is left to roll back
 	}
 	s.broken = fmt.Errorf("the session has ended: %w", err)
 	return err
@@ -302,7 +302,7 @@ func (s *session) Close() error {
 		return nil
 	}
 	if s.broken == nil {
-		s.end(errors.New("closed"))
+		_ = s.end(errors.New("closed")) // it returns what it is given
 	}
 	for _, t := range s.tables {
 		for _, statement := range [...]*stmt{t.insert, t.upsert, t.remove, t.load, t.loadMany} {

@@ -91,7 +91,7 @@ func (Sink) Apply(ctx context.Context, r sinks.ApplyRequest) (sinks.Applied, err
 	var did []string
 	err = c.transact(ctx, func() error {
 		for _, create := range [...]string{createCheckpoints, createOwners} {
-			if _, err := c.exec(ctx, create); err != nil {
+			if err := c.exec(ctx, create); err != nil {
 				return err
 			}
 		}
@@ -129,7 +129,7 @@ func (c *conn) apply(ctx context.Context, task, stateKey string, t *sqltable.Tab
 	case madeFor != stateKey:
 		statements = append(statements, "DROP TABLE "+sqltable.Quote(t.Name))
 		existing = nil
-		if _, err := c.exec(ctx, "UPDATE weir_checkpoints SET epoch = epoch + 1 WHERE task = ?", task); err != nil {
+		if err := c.exec(ctx, "UPDATE weir_checkpoints SET epoch = epoch + 1 WHERE task = ?", task); err != nil {
 			return nil, err // a session that still stores into the old table would store into the new one
 		}
 	}
@@ -139,11 +139,11 @@ func (c *conn) apply(ctx context.Context, task, stateKey string, t *sqltable.Tab
 	}
 	statements = append(statements, plan...)
 	for _, s := range statements {
-		if _, err := c.exec(ctx, s); err != nil {
+		if err := c.exec(ctx, s); err != nil {
 			return nil, fmt.Errorf("%s: %w", s, err)
 		}
 	}
-	_, err = c.exec(ctx, `INSERT INTO weir_tables (name, task, state_key) VALUES (?, ?, ?)
+	err = c.exec(ctx, `INSERT INTO weir_tables (name, task, state_key) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET task = excluded.task, state_key = excluded.state_key`, name, task, stateKey)
 	return statements, err
 }
