@@ -15,7 +15,7 @@ import (
 	"weir/journal"
 )
 
-// Buckets that the control plane and workers meet in.
+// catalogBucket is where the control plane and workers meet.
 const catalogBucket = "weir_catalog"
 
 // newBlock is the distance of the first sequences of a stream and of the one
@@ -42,9 +42,9 @@ type Published struct {
 // records in one step. It refuses what would break a collection that is
 // there. The error is catalog.Errors when the catalog is at fault.
 func Publish(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (Published, error) {
-	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"})
+	bucket, err := openCatalog(ctx, conn)
 	if err != nil {
-		return Published{}, fmt.Errorf("bucket of the catalog: %w", err)
+		return Published{}, err
 	}
 	was, revision, err := readRecords(ctx, bucket)
 	if err != nil {
@@ -75,9 +75,9 @@ func Unpublish(ctx context.Context, conn *journal.Conn, root string) (Published,
 
 // Records gives every published spec.
 func Records(ctx context.Context, conn *journal.Conn) ([]catalog.Record, error) {
-	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"})
+	bucket, err := openCatalog(ctx, conn)
 	if err != nil {
-		return nil, fmt.Errorf("bucket of the catalog: %w", err)
+		return nil, err
 	}
 	all, _, err := readRecords(ctx, bucket)
 	if err != nil {
@@ -88,6 +88,14 @@ func Records(ctx context.Context, conn *journal.Conn) ([]catalog.Record, error) 
 		out = append(out, all[key])
 	}
 	return out, nil
+}
+
+func openCatalog(ctx context.Context, conn *journal.Conn) (*journal.Bucket, error) {
+	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"})
+	if err != nil {
+		return nil, fmt.Errorf("bucket of the catalog: %w", err)
+	}
+	return bucket, nil
 }
 
 // readRecords gives the published records by key, and the revision of the
@@ -284,8 +292,8 @@ func write(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket, p *P
 // Prepare makes what must be there before anything is published, so that
 // workers and clients find it.
 func Prepare(ctx context.Context, conn *journal.Conn) error {
-	if _, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: catalogBucket, Description: "what is published"}); err != nil {
-		return fmt.Errorf("bucket of the catalog: %w", err)
+	if _, err := openCatalog(ctx, conn); err != nil {
+		return err
 	}
 	return ensureStreams(ctx, conn, nil, Options{})
 }

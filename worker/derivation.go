@@ -181,15 +181,10 @@ type outlet struct {
 
 func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte)) (*outlet, error) {
 	o := &outlet{env: e, target: target, fresh: true, first: map[string]uint64{}}
-	bucket, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, collection.KVKey(e.task)+"."+e.token
-	if withRegisters {
-		bucket, key = journal.BucketConfig{Name: registerBucket(e.task), Description: "registers of " + e.task}, "checkpoint."+e.token
+	var err error
+	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, withRegisters); err != nil {
+		return nil, err
 	}
-	b, err := e.conn.EnsureBucket(ctx, bucket)
-	if err != nil {
-		return nil, fmt.Errorf("bucket of checkpoints: %w", err)
-	}
-	o.shard = newShard(e, b, key, target.Name, withRegisters)
 	if err := o.shard.claim(ctx, register); err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}

@@ -34,12 +34,10 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 	if err != nil {
 		return err
 	}
-	bucket, err := e.conn.EnsureBucket(ctx, journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"})
-	if err != nil {
-		return fmt.Errorf("bucket of checkpoints: %w", err)
-	}
 	b := &inbox{env: e, target: target, checker: target.Checker()}
-	b.shard = newShard(e, bucket, "inbox."+collection.KVKey(e.task)+"."+e.token, target.Name, false)
+	if b.shard, err = openShard(ctx, e, "inbox."+collection.KVKey(e.task), target.Name, false); err != nil {
+		return err
+	}
 	b.shard.subject = collection.TxnSubject(target.Name, inboxTask, e.token)
 	if err := b.shard.claim(ctx, nil); err != nil {
 		return fmt.Errorf("claim: %w", err)

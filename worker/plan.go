@@ -46,8 +46,7 @@ func compile(snapshot map[string]catalog.Record) (collections, map[string]error)
 	return known, broken
 }
 
-// failing gives a runner that reports an error that stays, if one of the
-// collections is broken.
+// failing gives the error of the first of the collections that is broken.
 func failing(broken map[string]error, names ...string) error {
 	for _, name := range names {
 		if err := broken[name]; err != nil {

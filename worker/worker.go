@@ -214,13 +214,23 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 	return t
 }
 
-// newShard makes the shard of one start, which is not claimed yet.
-func newShard(e *env, bucket *journal.Bucket, key, target string, withRegisters bool) *shard {
+// openShard makes the shard of one start, which is not claimed yet. Its
+// checkpoint is name.token in the bucket of all tasks; a task with registers has
+// a bucket of its own, since one atomic batch reaches one stream.
+func openShard(ctx context.Context, e *env, name, target string, withRegisters bool) (*shard, error) {
+	config, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, name+"."+e.token
+	if withRegisters {
+		config, key = journal.BucketConfig{Name: registerBucket(e.task), Description: "registers of " + e.task}, "checkpoint."+e.token
+	}
+	bucket, err := e.conn.EnsureBucket(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("bucket of checkpoints: %w", err)
+	}
 	return &shard{
 		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), key: key, withRegisters: withRegisters,
 		stream: collection.StreamName(target), subject: collection.TxnSubject(target, e.task, e.token),
 		writer: nonce(), cut: e.cut, now: time.Now,
-	}
+	}, nil
 }
 
 // nonce draws a name that nobody else has.
