@@ -196,14 +196,16 @@ func (r *registers) validate(what string, d *document.Doc) {
 
 // explain says in one line why a register's value is invalid.
 func explain(s *schema.Schema, raw []byte) string {
-	for _, v := range s.Explain(raw) {
-		at := v.Pointer
-		if at == "" {
-			at = "the root"
-		}
-		return "violates the register's schema at " + at + ": " + v.Rule + ": " + v.Message
+	violations := s.Explain(raw)
+	if len(violations) == 0 {
+		return "violates the register's schema"
 	}
-	return "violates the register's schema"
+	v := violations[0]
+	at := v.Pointer
+	if at == "" {
+		at = "the root"
+	}
+	return "violates the register's schema at " + at + ": " + v.Rule + ": " + v.Message
 }
 
 // load puts a restored value in place; nil deletes.

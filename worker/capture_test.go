@@ -144,7 +144,7 @@ func TestDisabled(t *testing.T) {
 	weirtest.State(t, w, worker.KindMaterialization, "acmeCo/db", worker.StateDisabled)
 	weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], `{"id":"b"}`)
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
-	same(t, "table", rows(t, filepath.Join(dir, "out.db"), "select id, id from docs"), map[string]string{"a": "a"})
+	weirtest.Same(t, "table", weirtest.Rows(t, filepath.Join(dir, "out.db"), "select id, id from docs"), map[string]string{"a": "a"})
 	republish(t, conn, path, c, func(c *catalog.Catalog) { delete(c.Collections, "acmeCo/out") })
 	waitFor(t, "the derivation to be gone", func() bool {
 		return !slices.ContainsFunc(w.Status(), func(s worker.Status) bool { return s.Task == "acmeCo/out" })

@@ -316,7 +316,7 @@ func TestDatabaseLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/in")
-	same(t, "table", rows(t, filepath.Join(dir, "out.db"), "select id, id from docs"), map[string]string{"a": "a", "b": "b"})
+	weirtest.Same(t, "table", weirtest.Rows(t, filepath.Join(dir, "out.db"), "select id, id from docs"), map[string]string{"a": "a", "b": "b"})
 }
 
 // TestDatabaseReadOnly takes the right to write away: the materialization
@@ -343,7 +343,7 @@ func TestDatabaseReadOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/in")
-	same(t, "table", rows(t, path, "select id, id from docs"), map[string]string{"a": "a"})
+	weirtest.Same(t, "table", weirtest.Rows(t, path, "select id, id from docs"), map[string]string{"a": "a"})
 }
 
 // TestSpill gives the same table with a megabyte for combining as with
@@ -381,13 +381,13 @@ materializations:
 		o.Limits.CombineMemory, o.Limits.TxnAge = memory, time.Hour
 		w, stop := weirtest.Run(t, o)
 		weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/notes")
-		tables = append(tables, rows(t, filepath.Join(dir, "out.db"), "select id, n || ' ' || flow_document from notes"))
+		tables = append(tables, weirtest.Rows(t, filepath.Join(dir, "out.db"), "select id, n || ' ' || flow_document from notes"))
 		stop()
 	}
 	if len(tables[1]) != 3000 {
 		t.Errorf("%d rows", len(tables[1]))
 	}
-	same(t, "spilled", tables[0], tables[1])
+	weirtest.Same(t, "spilled", tables[0], tables[1])
 }
 
 func texts(messages []journal.Message) string {

@@ -1,6 +1,7 @@
 package weirtest
 
 import (
+	"context"
 	"testing"
 
 	"weir/catalog"
@@ -13,27 +14,32 @@ import (
 // Ingest stores documents in a collection, in one or more batches.
 func Ingest(t testing.TB, conn *journal.Conn, spec *catalog.Collection, documents ...string) {
 	t.Helper()
+	if err := Pour(Context(t), conn, spec, documents); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Pour is Ingest for documents whose way may be cut off.
+func Pour(ctx context.Context, conn *journal.Conn, spec *catalog.Collection, documents []string) error {
 	c, err := collection.New(spec)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	in := worker.NewEntrance(conn, c)
 	for _, d := range documents {
 		if err := in.Add([]byte(d)); err != nil {
-			t.Fatal(err)
+			return err
 		}
 		if in.Full() {
-			if _, err := in.Flush(Context(t)); err != nil {
-				t.Fatal(err)
+			if _, err := in.Flush(ctx); err != nil {
+				return err
 			}
 		}
 	}
-	if _, err := in.Flush(Context(t)); err != nil {
-		t.Fatal(err)
+	if _, err := in.Flush(ctx); err != nil {
+		return err
 	}
-	if err := in.Close(Context(t)); err != nil {
-		t.Fatal(err)
-	}
+	return in.Close(ctx)
 }
 
 // Send publishes messages as any NATS client would.

@@ -72,8 +72,8 @@ func Files(t testing.TB, files map[string]string) (dir string) {
 	return dir
 }
 
-// Publish loads, builds and publishes a catalog.
-func Publish(t testing.TB, conn *journal.Conn, path string) *catalog.Catalog {
+// Load loads and builds a catalog.
+func Load(t testing.TB, path string) *catalog.Catalog {
 	t.Helper()
 	c, err := catalog.Load(path)
 	if err != nil {
@@ -82,6 +82,13 @@ func Publish(t testing.TB, conn *journal.Conn, path string) *catalog.Catalog {
 	if err := controlplane.Build(c); err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// Publish loads, builds and publishes a catalog.
+func Publish(t testing.TB, conn *journal.Conn, path string) *catalog.Catalog {
+	t.Helper()
+	c := Load(t, path)
 	PublishBuilt(t, conn, path, c)
 	return c
 }
