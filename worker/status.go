@@ -45,7 +45,7 @@ const (
 )
 
 // Status is the record of one shard in the bucket weir_status. Counters count
-// since the worker started.
+// since the worker took up the task as it is published now.
 type Status struct {
 	V           int               `json:"v"`
 	Task        string            `json:"task"` // catalog name; an inbox has its collection's
