@@ -51,7 +51,7 @@ func Publish(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Opti
 		return Published{}, err
 	}
 	want := records(c, o)
-	if err := carryBlocks(ctx, conn, was, want); err != nil {
+	if err := carryBlocks(ctx, conn, bucket, was, want); err != nil {
 		return Published{}, err
 	}
 	p, changes, err := plan(was, want, o)
@@ -151,7 +151,7 @@ func plan(was map[string]catalog.Record, want map[string]catalog.Record, o Optio
 		switch {
 		case !ok:
 			p.Created = append(p.Created, r.Name())
-		case old.Hash() == r.Hash() && old.Block == r.Block:
+		case old.Hash() == r.Hash() && old.Block == r.Block && old.Catalog == r.Catalog:
 			p.Unchanged = append(p.Unchanged, r.Name())
 			continue
 		default:
@@ -202,22 +202,38 @@ func incompatible(old, now *catalog.Collection) catalog.Errors {
 // carryBlocks keeps the block of sequences of each collection. A stream that
 // was published before and is gone is made again in the next block: a
 // sequence is never used twice.
-func carryBlocks(ctx context.Context, conn *journal.Conn, was, want map[string]catalog.Record) error {
+func carryBlocks(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket, was, want map[string]catalog.Record) error {
 	for key, r := range want {
-		old, ok := was[key]
-		if !ok || r.Collection == nil {
+		if r.Collection == nil {
 			continue
 		}
-		r.Block = old.Block
-		_, err := conn.StreamInfo(ctx, collection.StreamName(r.Name()))
-		if errors.Is(err, journal.ErrNoStream) {
-			r.Block++
-		} else if err != nil {
+		info, err := conn.StreamInfo(ctx, collection.StreamName(r.Name()))
+		switch old, known := was[key]; {
+		case err == nil:
+			r.Block = max(old.Block, info.First/newBlock)
+		case !errors.Is(err, journal.ErrNoStream):
 			return fmt.Errorf("stream of %s: %w", r.Name(), err)
+		case known:
+			r.Block = old.Block + 1
+		default:
+			if r.Block, err = removedAt(ctx, bucket, key); err != nil {
+				return err
+			}
 		}
 		want[key] = r
 	}
 	return nil
+}
+
+// removedAt gives the bucket's revision at which a record was removed, 0 when
+// there never was one. Revisions grow with each publication, so no block that
+// the collection had was as high.
+func removedAt(ctx context.Context, bucket *journal.Bucket, key string) (uint64, error) {
+	entry, err := bucket.Get(ctx, key)
+	if err != nil && !errors.Is(err, journal.ErrNoKey) {
+		return 0, fmt.Errorf("read the published catalog: %w", err)
+	}
+	return entry.Revision, nil
 }
 
 // ensureStreams makes the streams of the wanted collections, and the one of

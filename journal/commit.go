@@ -65,10 +65,11 @@ func (b *Batch) commit(ctx context.Context, last *Outgoing, landed func(*Message
 		doubtful := b.doubtful
 		b.doubtful = b.doubtful || !errors.Is(err, errNotSent) && !errors.Is(err, errNoResponders)
 		if errors.Is(err, errUnanswered) || isRefused && refused.fenceRefused() {
+			mine := landed
 			if isRefused && !doubtful { // no attempt of ours can have been stored
-				landed = func(*Message) bool { return false }
+				mine = func(*Message) bool { return false }
 			}
-			ack, done, err := b.lookUp(ctx, last, landed, refused, attempt)
+			ack, done, err := b.lookUp(ctx, last, mine, refused, attempt)
 			if done || err != nil {
 				return ack, err
 			}
@@ -229,7 +230,8 @@ func (b *Batch) lookUp(ctx context.Context, last *Outgoing, landed func(*Message
 		if err != nil && !errors.Is(err, ErrNoMessage) {
 			return Ack{}, false, fmt.Errorf("look the commit up: %w", err)
 		}
-		if newest != nil && landed(newest) {
+		// The message that was expected is older than the commit, however like it is.
+		if newest != nil && (expected == nil || newest.Seq != *expected) && landed(newest) {
 			count := uint64(len(b.kept) + 1)
 			return Ack{First: newest.Seq - count + 1, Last: newest.Seq}, true, nil
 		}

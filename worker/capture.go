@@ -138,7 +138,7 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 		c.outputs++
 		if err := c.combiner().Add(d.Data); err != nil {
 			m := &journal.Message{Subject: c.env.task, Seq: c.seen, Data: d.Data}
-			if err := c.env.reject(ctx, c.target, m, i, err); err != nil {
+			if err := c.env.reject(ctx, c.target, c.env.task+"~"+c.shard.writer, m, i, err); err != nil {
 				return more, err
 			}
 		}

@@ -19,8 +19,9 @@ type derivation struct {
 	decoders []*decoder
 	vm       *derive.VM // nil for copy
 
-	ctx     context.Context // of the loop; for emit, which the VM calls
-	message *journal.Message
+	ctx     context.Context  // of the loop; for emit, which the VM calls
+	message *journal.Message // that is processed, and where it is from
+	from    *source
 	emit    func(raw []byte) error
 }
 
@@ -108,7 +109,7 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	d.env.counters.read(len(in.message.Data))
 	doc, err := d.decoders[in.source].decode(&in.message)
 	if err != nil {
-		err = d.env.reject(ctx, s.collection, &in.message, 0, err)
+		err = d.env.reject(ctx, s.collection, d.env.task, &in.message, 0, err)
 	} else {
 		err = d.apply(&in, doc)
 	}
@@ -124,13 +125,12 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 
 // apply calls the transform and combines its outputs.
 func (d *derivation) apply(in *input, doc *document.Doc) error {
-	d.message, d.outputs = &in.message, 0
+	d.message, d.from, d.outputs = &in.message, d.sources[in.source], 0
 	if d.vm == nil {
 		return d.output(d.combiner().AddDoc(doc), in.message.Data)
 	}
-	s := d.sources[in.source]
-	meta := derive.Meta{Collection: s.collection.Name, Seq: in.message.Seq, Time: in.message.Time}
-	return d.vm.Apply(s.index, doc, meta, d.emit)
+	meta := derive.Meta{Collection: d.from.collection.Name, Seq: in.message.Seq, Time: in.message.Time}
+	return d.vm.Apply(d.from.index, doc, meta, d.emit)
 }
 
 // output counts an output of the current message that was combined, or
@@ -141,7 +141,7 @@ func (d *derivation) output(err error, raw []byte) error {
 		return nil
 	}
 	rejected := &journal.Message{Subject: d.message.Subject, Seq: d.message.Seq, Data: raw}
-	return d.env.reject(d.ctx, d.target, rejected, d.outputs, err)
+	return d.env.reject(d.ctx, d.target, d.env.task+"~"+d.from.key, rejected, d.outputs, err)
 }
 
 // stage drains the combined outputs into a batch, together with the register
@@ -230,15 +230,16 @@ func (o *outlet) took(s *source, seq uint64, alone bool) (verdict, error) {
 			o.first[s.key] = seq
 		}
 	}
-	c, limit := o.combiner(), o.env.conn.MaxBatch()-markerRoom
-	o.env.widest = max(o.env.widest, o.outputs)
+	e, c, limit := o.env, o.combiner(), o.env.conn.MaxBatch()-markerRoom
+	e.widest = max(e.widest, o.outputs)
 	if c.Keys() > limit {
 		if o.inputs == 1 {
 			return more, &OutputError{Collection: s.collection.Name, Seq: seq, Outputs: o.outputs, Limit: limit}
 		}
 		return more, errOverflow
 	}
-	if alone || c.Keys()+o.env.widest > limit || c.Bytes() >= o.env.limits.BatchBytes {
+	cramped := e.room > 0 && (o.inputs >= e.room || c.Keys() >= e.room)
+	if alone || cramped || c.Keys()+e.widest > limit || c.Bytes() >= e.limits.BatchBytes {
 		return full, nil
 	}
 	return more, nil
@@ -264,7 +265,20 @@ func (o *outlet) drain() (transaction, error) {
 	}
 	o.turn, o.fresh, o.inputs, o.solo = 1-o.turn, true, 0, false
 	clear(o.first)
+	o.env.relax()
 	return t, nil
+}
+
+// relax lets transactions grow again, step by step, after they had to be
+// small.
+func (e *env) relax() {
+	e.widest -= e.widest / 8
+	if e.room > 0 {
+		e.room += e.room/16 + 1
+	}
+	if e.room > e.conn.MaxBatch() {
+		e.room = 0
+	}
 }
 
 // commit gives steps 2 to 4 of a drained transaction.

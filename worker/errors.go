@@ -73,7 +73,7 @@ func lasting(err error) bool {
 		broken  *brokenError
 		lost    *LostError
 	)
-	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &module) ||
+	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &module) ||
 		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
 }
 

@@ -78,7 +78,7 @@ func (b *inbox) add(ctx context.Context, in input) (verdict, error) {
 			return more, err
 		}
 		invalid.Subject, invalid.Seq = m.Subject, m.Seq
-		if err := b.env.quarantine(ctx, b.target.Name, m, 0, invalid); err != nil {
+		if err := b.env.quarantine(ctx, b.target.Name, b.env.task, m, 0, invalid); err != nil {
 			return more, err
 		}
 	}

@@ -184,7 +184,7 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 		err = b.combiners[m.turn].AddAt(doc, in.message.Time)
 	}
 	if err != nil {
-		err = m.env.reject(ctx, b.source.collection, &in.message, 0, err)
+		err = m.env.reject(ctx, b.source.collection, m.env.task, &in.message, 0, err)
 	}
 	if err != nil {
 		return more, blame(b.source, in.message.Seq, err)

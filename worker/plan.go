@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"weir/catalog"
 	"weir/collection"
@@ -15,6 +16,9 @@ func (w *Worker) plan(snapshot map[string]catalog.Record) map[string]*task {
 	wanted := map[string]*task{}
 	add := func(t *task) { wanted[t.key()] = t }
 	for _, r := range snapshot {
+		if w.options.Catalog != "" && r.Catalog != w.options.Catalog {
+			continue
+		}
 		switch {
 		case r.Collection != nil && r.Collection.Derive == nil:
 			add(w.planInbox(r.Collection, known, broken))
@@ -97,7 +101,7 @@ func (w *Worker) planDerivation(spec *catalog.Collection, known collections, bro
 		}
 		return runDerivation(ctx, stop, e, spec, known)
 	}
-	return w.unlessDisabled(w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Derive.Disable)
+	return w.unlessDisabled(w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Derive.Disable || all(spec.Derive.Transforms, func(t catalog.Transform) bool { return t.Disable }))
 }
 
 func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken map[string]error) *task {
@@ -119,7 +123,7 @@ func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken ma
 		}
 		return runCapture(ctx, stop, e, captureSpec{spec: spec, source: source, interval: interval}, known)
 	}
-	return w.unlessDisabled(w.newTask(KindCapture, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable)
+	return w.unlessDisabled(w.newTask(KindCapture, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable || all(spec.Bindings, func(b catalog.CaptureBinding) bool { return b.Disable }))
 }
 
 func (w *Worker) planMaterialization(spec *catalog.Materialization, known collections, broken map[string]error) *task {
@@ -137,7 +141,12 @@ func (w *Worker) planMaterialization(spec *catalog.Materialization, known collec
 		}
 		return runMaterialization(ctx, stop, e, spec, sink, known)
 	}
-	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable)
+	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable || all(spec.Bindings, func(b catalog.MaterializationBinding) bool { return b.Disable }))
+}
+
+// all says whether something holds for every one.
+func all[T any](list []T, holds func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !holds(v) })
 }
 
 func (w *Worker) unlessDisabled(t *task, disabled bool) *task {

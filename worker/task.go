@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +78,8 @@ type env struct {
 
 	counters  counters
 	suspects  suspects // of the last failed attempt
-	widest    int      // most outputs that one source document gave
+	widest    int      // outputs that a source document may give, by what they gave of late
+	room      int      // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
 	started   func(at positions, lag func() uint64)
 	committed func(p positions)
 }
@@ -93,9 +92,9 @@ func (e *env) applied(action string) {
 }
 
 // reject is what becomes of an invalid document: it is quarantined if its
-// collection says so, else err stops the task. n tells apart the documents
-// that one message gave.
-func (e *env) reject(ctx context.Context, c *collection.Collection, m *journal.Message, n int, err error) error {
+// collection says so, else err stops the task. by, the message's sequence and
+// n name the document: by says whose sequences they are.
+func (e *env) reject(ctx context.Context, c *collection.Collection, by string, m *journal.Message, n int, err error) error {
 	var invalid *collection.Invalid
 	if !errors.As(err, &invalid) {
 		return err
@@ -106,15 +105,15 @@ func (e *env) reject(ctx context.Context, c *collection.Collection, m *journal.M
 	if c.Spec.OnInvalid != catalog.OnInvalidQuarantine {
 		return err
 	}
-	return e.quarantine(ctx, c.Name, m, n, invalid)
+	return e.quarantine(ctx, c.Name, by, m, n, invalid)
 }
 
 // quarantine keeps a document that is invalid in c, with why and where from.
 // A second time is a no-op: the subject names the document.
-func (e *env) quarantine(ctx context.Context, c string, m *journal.Message, n int, invalid *collection.Invalid) error {
+func (e *env) quarantine(ctx context.Context, c, by string, m *journal.Message, n int, invalid *collection.Invalid) error {
 	e.counters.quarantined.Add(1)
 	o := journal.Outgoing{
-		Subject: collection.BadSubject(c, e.task, m.Seq, n),
+		Subject: collection.BadSubject(c, by, m.Seq, n),
 		Data:    m.Data,
 		Expect:  new(uint64),
 		Header: map[string]string{
@@ -126,17 +125,23 @@ func (e *env) quarantine(ctx context.Context, c string, m *journal.Message, n in
 			"Weir-Sequence": fmt.Sprint(m.Seq),
 		},
 	}
-	_, err := e.conn.Publish(ctx, o)
+	err := e.keep(ctx, o)
 	var size *journal.SizeError
-	if errors.As(err, &size) { // it fitted before it had headers
-		var packed bytes.Buffer
-		z := gzip.NewWriter(&packed)
-		_, _ = z.Write(m.Data) // a bytes.Buffer takes everything
-		_ = z.Close()
-		o.Data, o.Header["Weir-Encoding"] = packed.Bytes(), "gzip"
-		_, err = e.conn.Publish(ctx, o)
+	if !errors.As(err, &size) {
+		return err
 	}
-	if err != nil && !errors.Is(err, journal.ErrConflict) {
+	half := len(m.Data) / 2 // it fitted before it had headers: two messages hold it
+	o.Data, o.Header["Weir-Part"] = m.Data[:half], "1 of 2"
+	if err := e.keep(ctx, o); err != nil {
+		return err
+	}
+	o.Subject, o.Data, o.Header["Weir-Part"] = o.Subject+"-2", m.Data[half:], "2 of 2"
+	return e.keep(ctx, o)
+}
+
+// keep stores a quarantined document. One that is there already is the same.
+func (e *env) keep(ctx context.Context, o journal.Outgoing) error {
+	if _, err := e.conn.Publish(ctx, o); err != nil && !errors.Is(err, journal.ErrConflict) {
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	return nil
@@ -204,7 +209,7 @@ func (t *task) supervise(ctx context.Context) {
 			t.state.set(StatePending, nil, time.Time{})
 			return
 		}
-		if errors.Is(err, errOverflow) {
+		if errors.Is(err, errOverflow) || t.env.shrink(err) {
 			continue
 		}
 		if t.env.counters.txns.Load() > before {
@@ -229,6 +234,19 @@ func (t *task) supervise(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// shrink makes transactions smaller when a batch did not take one, and says
+// whether that can help.
+func (e *env) shrink(err error) bool {
+	if !errors.Is(err, journal.ErrBatchFull) && !errors.Is(err, journal.ErrBatchTooLarge) {
+		return false
+	}
+	if e.room == 0 {
+		e.room = e.conn.MaxBatch()
+	}
+	e.room /= 2
+	return e.room > 0
 }
 
 // suspect takes over whom the error blames, and says whether it is one input

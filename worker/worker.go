@@ -29,6 +29,7 @@ type Options struct {
 	Sinks   sinks.Registry
 	Sources sources.Registry
 	DataDir string // relative paths of endpoints are relative to it
+	Catalog string // run only tasks of this root; empty: all that is published
 	TempDir string // for what combining spills; empty: the system's
 	ID      string // shown in status records; empty: drawn
 	Limits  Limits

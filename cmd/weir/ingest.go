@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
@@ -132,8 +133,11 @@ func readLines(ctx context.Context, in io.Reader, to chan<- line) {
 		}
 	}
 	err := s.Err()
-	if err == nil {
+	switch {
+	case err == nil:
 		err = io.EOF
+	case errors.Is(err, bufio.ErrTooLong):
+		err = fmt.Errorf("it is longer than %d MiB, which no document may be", maxLine>>20)
 	}
 	send(line{number: number + 1, err: err})
 }
@@ -157,5 +161,5 @@ func publishedCollection(ctx context.Context, conn *journal.Conn, name string) (
 	if len(known) == 0 {
 		return nil, fmt.Errorf("collection %s is not published, nor is any other: publish a catalog first", name)
 	}
-	return nil, fmt.Errorf("collection %s is not published; these are: %v", name, known)
+	return nil, fmt.Errorf("collection %s is not published; these are: %s", name, strings.Join(known, ", "))
 }

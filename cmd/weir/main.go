@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -50,8 +52,16 @@ func root() *cobra.Command {
 		Long:          "Weir keeps Data Flows running on NATS JetStream: collections of JSON documents,\nderivations in JavaScript, and materializations that keep destinations up to date.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2,
+		DisableFlagsInUseLine:      true,
+
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
+	})
 	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(),
 		statusCommand(), readCommand(), schemaCommand(), versionCommand())
 	return c
@@ -93,6 +103,36 @@ func exitCode(err error) int {
 		return exitEnvironment
 	}
 	return exitFailed
+}
+
+// knownCommand is the arguments' rule of the root, which takes none but the
+// names of commands: those never come here.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "`weir --help` lists the commands"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean `weir " + strings.Join(near, "` or `weir ") + "`?"
+	}
+	return &usageError{fmt.Errorf("there is no command %s: %s", args[0], hint)}
+}
+
+// noArguments is the arguments' rule of commands that take flags only.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return &usageError{fmt.Errorf("%s takes no arguments, but there is %s", cmd.Name(), strings.Join(args, " "))}
+	}
+	return nil
+}
+
+// oneOf refuses a flag's value that is none of those allowed.
+func oneOf(flag, value string, allowed ...string) error {
+	if slices.Contains(allowed, value) {
+		return nil
+	}
+	last := len(allowed) - 1
+	return &usageError{fmt.Errorf("--%s %s is unknown: %s or %s", flag, value, strings.Join(allowed[:last], ", "), allowed[last])}
 }
 
 // exactlyOne is the arguments' rule of commands that take one thing.

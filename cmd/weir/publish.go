@@ -37,12 +37,15 @@ gone from it stops, its streams stay. To publish documents, see "weir ingest".`,
 	}
 	p.connection.flags(c)
 	c.Flags().StringVar(&p.data, "data", "", "the workers' data directory, for relative paths of endpoints")
-	c.Flags().BoolVar(&p.keep, "keep", false, "let run what is gone from the catalog")
+	c.Flags().BoolVar(&p.keep, "keep", false, "leave running what is gone from the catalog")
 	c.Flags().StringVarP(&p.output, "output", "o", "text", "text or json")
 	return c
 }
 
 func (p *publish) run(ctx context.Context, path string, out io.Writer) error {
+	if err := oneOf("output", p.output, "text", "json"); err != nil {
+		return err
+	}
 	root, err := filepath.Abs(path)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func readCommand() *cobra.Command {
 	r.connection.flags(c)
 	f := c.Flags()
 	f.Uint64Var(&r.from, "from", 0, "begin at this sequence of the stream")
-	f.IntVarP(&r.count, "count", "n", 0, "end after so many documents")
+	f.IntVarP(&r.count, "count", "n", 0, "end after so many documents; 0 is all")
 	f.BoolVarP(&r.follow, "follow", "f", false, "wait for more documents")
 	f.BoolVar(&r.reduce, "reduce", false, "reduce by key: one document for each")
 	f.BoolVar(&r.meta, "meta", false, "print sequence, time and subject before each document")
@@ -51,6 +51,9 @@ func readCommand() *cobra.Command {
 func (r *read) run(ctx context.Context, name string, out io.Writer) error {
 	if r.reduce && (r.follow || r.meta || r.count > 0) {
 		return &usageError{errors.New("--reduce reads everything before it prints: it goes with --from only")}
+	}
+	if r.count < 0 {
+		return &usageError{fmt.Errorf("--count %d: there are no fewer documents than none", r.count)}
 	}
 	conn, err := r.open(ctx, "read", r.logger(zapcore.WarnLevel))
 	if err != nil {

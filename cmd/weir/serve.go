@@ -26,7 +26,7 @@ func serveCommand() *cobra.Command {
 		Long: `Runs the control plane and a worker against a NATS server that is there. It
 publishes nothing itself: it follows what "weir publish" publishes.`,
 		Example: "  weir serve --nats nats://127.0.0.1:4222 --data /var/lib/weir",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.run(cmd.Context(), cmd.OutOrStdout())
 		},
@@ -38,8 +38,8 @@ publishes nothing itself: it follows what "weir publish" publishes.`,
 }
 
 func (s *serve) run(ctx context.Context, out io.Writer) error {
-	if s.role != "all" && s.role != "worker" && s.role != "controlplane" {
-		return &usageError{fmt.Errorf("--role %s is unknown: all, worker or controlplane", s.role)}
+	if err := oneOf("role", s.role, "all", "worker", "controlplane"); err != nil {
+		return err
 	}
 	data, err := dataDir(s.data, "serve")
 	if err != nil {

@@ -26,7 +26,7 @@ func statusCommand() *cobra.Command {
 		Use:     "status",
 		Short:   "Show what tasks do, and why one stands still",
 		Example: "  weir status\n  weir status -o json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return s.run(cmd.Context(), cmd.OutOrStdout())
 		},
@@ -37,8 +37,8 @@ func statusCommand() *cobra.Command {
 }
 
 func (s *status) run(ctx context.Context, out io.Writer) error {
-	if s.output != "table" && s.output != "json" {
-		return &usageError{fmt.Errorf("--output %s is unknown: table or json", s.output)}
+	if err := oneOf("output", s.output, "table", "json"); err != nil {
+		return err
 	}
 	conn, err := s.open(ctx, "status", s.logger(zapcore.WarnLevel))
 	if err != nil {
@@ -50,6 +50,9 @@ func (s *status) run(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if s.output == "json" {
+		if all == nil {
+			all = []worker.Status{} // a list, even when it is empty
+		}
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(all)

@@ -91,7 +91,9 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 	if _, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version}); err != nil {
 		return err
 	}
-	w, err := worker.New(ctx, workerOptions(conn, u.data, log))
+	options := workerOptions(conn, u.data, log)
+	options.Catalog = root
+	w, err := worker.New(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -147,12 +149,23 @@ func watch(ctx context.Context, w *worker.Worker, s *screen) error {
 		ended <- w.Run(ctx)
 	}()
 	defer running.Wait()
-	if err := w.Settled(ctx); err != nil {
+	settling, settled := context.WithCancel(ctx)
+	defer settled()
+	go func() { // ends with settled at the latest
+		select {
+		case err := <-ended: // before it has started its tasks
+			ended <- err
+			settled()
+		case <-settling.Done():
+		}
+	}()
+	if err := w.Settled(settling); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return <-ended
 		}
 		return err
 	}
+	settled()
 	s.ready(w.Status())
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
