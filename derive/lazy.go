@@ -87,11 +87,21 @@ func (f *frame) make(i uint32, n *document.Node, parent *view) goja.Value {
 	v := view{f: f, gen: f.gen, node: i, parent: parent}
 	switch n.Kind {
 	case document.Object:
-		return f.vm.rt.NewDynamicObject(&lazyObject{view: v})
+		o := f.vm.newLazyObject()
+		o.view = v
+		return f.vm.rt.NewDynamicObject(o)
 	case document.Array:
-		return f.vm.rt.NewDynamicArray(&lazyArray{view: v, size: int(n.N), last: i + 1})
+		a := f.vm.rt.NewDynamicArray(&lazyArray{view: v, size: int(n.N), last: i + 1})
+		if err := a.SetPrototype(f.vm.arrays.arrays); err != nil {
+			panic(err)
+		}
+		return a
 	}
-	return f.vm.values.text(f.text(i))
+	s := f.text(i)
+	if len(f.src) > maxKeptWhole+len(s) {
+		s = strings.Clone(s)
+	}
+	return f.vm.values.text(s)
 }
 
 // text is the decoded string of a node, a part of src where it can be.
@@ -106,10 +116,10 @@ func (f *frame) text(i uint32) string {
 // view is what lazy objects and lazy arrays share.
 type view struct {
 	f      *frame
+	parent *view
 	gen    uint64
 	node   uint32
 	dirty  bool // this container, or one below it, was written to: it cannot be copied as bytes
-	parent *view
 }
 
 // check throws when the call that the view belongs to is over.
@@ -151,6 +161,18 @@ type lazyObject struct {
 	over  map[string]written
 	added []string          // names of added members, in order
 	index map[string]uint32 // of objects with many members
+}
+
+// objectsAtOnce is for how many objects memory is taken at once; one that JavaScript keeps keeps all of them.
+const objectsAtOnce = 8
+
+func (vm *VM) newLazyObject() *lazyObject {
+	if len(vm.objects) == 0 {
+		vm.objects = make([]lazyObject, objectsAtOnce)
+	}
+	o := &vm.objects[0]
+	vm.objects = vm.objects[1:]
+	return o
 }
 
 func (o *lazyObject) find(name string) (uint32, bool) {
@@ -381,14 +403,17 @@ type values struct {
 	strings [1024]cachedValue // by hash: short strings come back (states, kinds, names)
 }
 
+// cachedValue holds a string that came more than once. A string enters when it is the last that missed the slot for
+// the second time: ids, which never come back, neither evict others nor are copied.
 type cachedValue struct {
-	text  string
-	value goja.Value
+	text   string
+	value  goja.Value
+	missed uint32 // hash of the last string that was not in the slot
 }
 
 const (
-	maxCachedText  = 24      // bytes of a string worth keeping
-	maxCachedWhole = 4 << 10 // a kept string may keep this much of the document alive; of larger ones it is copied
+	maxCachedText = 24      // bytes of a string worth keeping
+	maxKeptWhole  = 4 << 10 // bytes of the document that a string which JavaScript keeps may keep alive; of larger ones it is copied
 )
 
 func newValues(rt *goja.Runtime) *values {
@@ -441,15 +466,21 @@ func (v *values) text(s string) goja.Value {
 	if len(s) > maxCachedText || len(s) == 0 {
 		return v.rt.ToValue(s)
 	}
-	slot := &v.strings[hashText(s)%uint32(len(v.strings))]
-	if slot.value == nil || slot.text != s {
+	h := hashText(s)
+	slot := &v.strings[h%uint32(len(v.strings))]
+	switch {
+	case slot.value != nil && slot.text == s:
+	case slot.missed != h:
+		slot.missed = h
+		return v.rt.ToValue(s)
+	default:
 		s = strings.Clone(s)
-		*slot = cachedValue{s, v.rt.ToValue(s)}
+		slot.text, slot.value = s, v.rt.ToValue(s)
 	}
 	return slot.value
 }
 
-// hashText mixes the length and both ends of a short string.
+// hashText is FNV-1a.
 func hashText(s string) uint32 {
 	h := uint32(2166136261)
 	for i := 0; i < len(s); i++ {

@@ -55,6 +55,7 @@ type VM struct {
 	rt      *goja.Runtime
 	values  *values
 	kinds   kinds
+	arrays  *iteration
 	watch   *watchdog
 	random  random
 	console *console
@@ -69,10 +70,12 @@ type VM struct {
 	doc       *document.Doc
 	meta      Meta
 	transform int
+	args      [1]goja.Value
 	source    *frame
 	gen       uint64 // number of the call
 	frames    []*frame
-	used      int // frames in use
+	used      int          // frames in use
+	objects   []lazyObject // for the next ones
 	outputs   []output
 	buf       []byte
 	stack     []level
@@ -93,6 +96,10 @@ func (p *Program) NewVM(o VMOptions) (*VM, error) {
 	vm.rt = goja.New()
 	vm.values = newValues(vm.rt)
 	vm.kinds = newKinds(vm.rt)
+	var err error
+	if vm.arrays, err = newIteration(vm.rt); err != nil {
+		return nil, fmt.Errorf("derive %s: %w", p.name, err)
+	}
 	vm.watch = newWatchdog(vm.rt, vm.options.Timeout)
 	vm.registers = newRegisters(vm, p.register)
 	if p.copies {
@@ -194,6 +201,7 @@ func (vm *VM) end(success bool) {
 	vm.gen++
 	vm.registers.end(success)
 	vm.rejections = vm.rejections[:0]
+	vm.arrays.last, vm.arrays.current = nil, nil
 	for i, f := range vm.frames[:vm.used] {
 		f.close()
 		if f.footprint() > vm.options.MaxRegisterBytes {
@@ -233,7 +241,9 @@ func (vm *VM) call() (err error) {
 			err = vm.callError(vm.functionName(), fmt.Errorf("the JavaScript engine failed: %v", x))
 		}
 	}()
-	v, err := vm.functions[vm.transform](goja.Undefined(), vm.newArguments())
+	vm.args[0] = vm.newArguments()
+	v, err := vm.functions[vm.transform](goja.Undefined(), vm.args[:]...)
+	vm.args[0] = nil
 	if err == nil {
 		v, err = vm.settled(v)
 	}
