@@ -165,8 +165,7 @@ func TestLimitsKnowNothingOfWeir(t *testing.T) {
 
 func TestBlankImportsOnlyInCommands(t *testing.T) {
 	for _, e := range edges(t) {
-		// internal/weirtest is part of tests.
-		if e.blank && !e.test && !e.command && e.to != "embed" && !strings.HasPrefix(e.file, "internal/weirtest/") {
+		if e.blank && !e.test && !e.command && e.to != "embed" {
 			t.Errorf("%s imports %s for its side effects: name what is used, or let the command import it", e.file, e.to)
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"testing"
 
-	_ "modernc.org/sqlite" // the driver of sql.Open
-
 	"weir/catalog"
 	"weir/journal"
 )
@@ -148,7 +146,7 @@ func InboxEmpty(t testing.TB, conn *journal.Conn) bool {
 // Rows reads two columns of text.
 func Rows(t testing.TB, db, query string) map[string]string {
 	t.Helper()
-	d, err := sql.Open("sqlite", db)
+	d, err := sql.Open("sqlite", db) // the driver that the sink brings
 	if err != nil {
 		t.Fatal(err)
 	}
