@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -21,8 +22,13 @@ type connection struct {
 }
 
 func (c *connection) flags(cmd *cobra.Command) {
+	c.flagsOr(cmd, "NATS_URL, the selected NATS context, or nats://127.0.0.1:4222")
+}
+
+// flagsOr says which server it is when no flag names one.
+func (c *connection) flagsOr(cmd *cobra.Command, otherwise string) {
 	f := cmd.Flags()
-	f.StringVar(&c.url, "nats", "", "URL of a NATS server; the default is NATS_URL, the selected NATS context, or nats://127.0.0.1:4222")
+	f.StringVar(&c.url, "nats", "", "URL of a NATS server; the default is "+otherwise)
 	f.StringVar(&c.context, "context", "", "NATS context, by name or file")
 	f.IntVar(&c.batch, "max-batch", 1000, "messages in one atomic batch that this server allows (jetstream limits batch max_msgs)")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "log more, to standard error")
@@ -33,6 +39,9 @@ func (c *connection) given() bool { return c.url != "" || c.context != "" }
 
 func (c *connection) open(ctx context.Context, role string, log *zap.Logger) (*journal.Conn, error) {
 	conn, err := journal.Connect(ctx, journal.Options{URL: c.url, Context: c.context, Name: "weir/" + version + " " + role, MaxBatch: c.batch, Log: log})
+	if err != nil && !c.given() {
+		err = fmt.Errorf("%w; no flag names the server, so it is that of NATS_URL, of the selected NATS context, or nats://127.0.0.1:4222: use --nats or --context for another one", err)
+	}
 	if err != nil {
 		return nil, &environmentError{err}
 	}

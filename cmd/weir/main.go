@@ -36,12 +36,19 @@ func main() {
 		<-ctx.Done()
 		stop()
 	}()
-	err := root().ExecuteContext(ctx)
+	code := execute(ctx, root())
 	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "weir:", err)
-		os.Exit(exitCode(err))
+	os.Exit(code)
+}
+
+// execute runs a command line and gives the exit code.
+func execute(ctx context.Context, c *cobra.Command) int {
+	err := c.ExecuteContext(ctx)
+	if err == nil {
+		return 0
 	}
+	fmt.Fprintln(c.ErrOrStderr(), "weir:", err)
+	return exitCode(err)
 }
 
 // root is the command tree: one file a command.

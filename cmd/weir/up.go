@@ -48,16 +48,30 @@ The catalog is the whole wish: what is gone from it stops, its streams stay.`,
   nats pub weir.pub.acmeCo/orders '{"id": "o-1", ...}'`,
 		Args: exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return u.run(cmd.Context(), args[0], cmd.OutOrStdout())
+			if err := u.check(cmd); err != nil {
+				return err
+			}
+			return u.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	u.connection.flags(c)
+	u.flagsOr(c, "a server of its own")
 	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
 	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
 	return c
 }
 
-func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
+// check refuses flags that say nothing or contradict each other.
+func (u *up) check(cmd *cobra.Command) error {
+	switch {
+	case u.port < 0 || u.port > 65535:
+		return &usageError{fmt.Errorf("--port %d is no port: 1 to 65535, or 0 to have one picked", u.port)}
+	case u.given() && cmd.Flags().Changed("port"):
+		return &usageError{errors.New("--port is for the embedded server, which --nats and --context replace: leave one out")}
+	}
+	return nil
+}
+
+func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err error) {
 	root, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -82,7 +96,7 @@ func (u *up) run(ctx context.Context, path string, out io.Writer) (err error) {
 	}
 	defer stop()
 	for _, warning := range conn.Warnings(ctx) {
-		fmt.Fprintln(os.Stderr, "warning:", warning)
+		fmt.Fprintln(problems, "warning:", warning)
 	}
 	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data}
 	if err := connectors.Check(ctx, c); err != nil {

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weir/internal/weirtest"
+)
+
+// isolate keeps the user's NATS servers, contexts and state out of a test.
+func isolate(t *testing.T) {
+	t.Helper()
+	for _, entry := range os.Environ() {
+		if name, _, _ := strings.Cut(entry, "="); strings.HasPrefix(name, "NATS_") {
+			t.Setenv(name, "") // so that it is put back
+			if err := os.Unsetenv(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, "config"))
+	t.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
+}
+
+// outcome is what a command line printed, and how it ended.
+type outcome struct {
+	out, problems string
+	code          int
+}
+
+// weir runs a command line to its end.
+func weir(t *testing.T, input string, args ...string) outcome {
+	t.Helper()
+	var out, problems bytes.Buffer
+	c := root()
+	c.SetArgs(args)
+	c.SetIn(strings.NewReader(input))
+	c.SetOut(&out)
+	c.SetErr(&problems)
+	code := execute(weirtest.Context(t), c)
+	return outcome{out.String(), problems.String(), code}
+}
+
+// succeed runs a command line that must succeed, and gives what it printed.
+func succeed(t *testing.T, input string, args ...string) string {
+	t.Helper()
+	o := weir(t, input, args...)
+	if o.code != 0 {
+		t.Fatalf("weir %s: exit code %d: %s", strings.Join(args, " "), o.code, o.problems)
+	}
+	return o.out
+}
+
+// running is a command line that goes on until it is stopped.
+type running struct {
+	out, problems output
+	cancel        context.CancelFunc
+	ended         chan int
+}
+
+func start(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{cancel: cancel, ended: make(chan int, 1), out: output{wrote: make(chan struct{}, 1)}, problems: output{wrote: make(chan struct{}, 1)}}
+	c := root()
+	c.SetArgs(args)
+	c.SetOut(&r.out)
+	c.SetErr(&r.problems)
+	go func() { r.ended <- execute(ctx, c) }()
+	t.Cleanup(func() { r.stop(t) })
+	return r
+}
+
+// stop ends the command as Ctrl-C would, and gives its exit code.
+func (r *running) stop(t *testing.T) int {
+	t.Helper()
+	r.cancel()
+	select {
+	case code := <-r.ended:
+		r.ended <- code // for who stops it again
+		return code
+	case <-time.After(weirtest.Patience):
+		t.Fatalf("the command does not end; it printed:\n%s%s", r.out.String(), r.problems.String())
+		return -1
+	}
+}
+
+// await waits until the command has printed a text, and gives all it printed.
+func (r *running) await(t *testing.T, text string) string {
+	t.Helper()
+	patience := time.NewTimer(weirtest.Patience)
+	defer patience.Stop()
+	for {
+		all := r.out.String()
+		if at := strings.Index(all, text); at >= 0 && strings.Contains(all[at:], "\n") {
+			return all
+		}
+		select {
+		case <-r.out.wrote:
+		case code := <-r.ended:
+			r.ended <- code
+			t.Fatalf("it ended with exit code %d before it printed %q: %s%s", code, text, r.out.String(), r.problems.String())
+		case <-patience.C:
+			t.Fatalf("it did not print %q: %s%s", text, all, r.problems.String())
+		}
+	}
+}
+
+// output is a buffer that says when something was written.
+type output struct {
+	wrote chan struct{}
+
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.wrote <- struct{}{}:
+	default: // somebody will look anyway
+	}
+	return o.b.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.b.String()
+}
+
+// A command line that is wrong ends with code 2 and says what would be right,
+// before anything is connected to or made.
+func TestWrongCommandLines(t *testing.T) {
+	isolate(t)
+	for line, want := range map[string]string{
+		"upp":                                "weir: there is no command upp: did you mean `weir up`?\n",
+		"frobnicate":                         "weir: there is no command frobnicate: `weir --help` lists the commands\n",
+		"up":                                 "weir: up takes one CATALOG, as in `weir up CATALOG`\n",
+		"up a b":                             "weir: up takes one CATALOG, as in `weir up CATALOG`\n",
+		"up --prot 1 a":                      "weir: unknown flag: --prot; `weir up --help` lists the flags\n",
+		"up a --port x":                      "weir: invalid argument \"x\" for \"--port\" flag: strconv.ParseInt: parsing \"x\": invalid syntax; `weir up --help` lists the flags\n",
+		"up a --port -5":                     "weir: --port -5 is no port: 1 to 65535, or 0 to have one picked\n",
+		"up a --port 65536":                  "weir: --port 65536 is no port: 1 to 65535, or 0 to have one picked\n",
+		"up a --port 1 --nats nats://x":      "weir: --port is for the embedded server, which --nats and --context replace: leave one out\n",
+		"up testdata/none":                   "weir: testdata/none:1:1: there is no such file\n",
+		"publish":                            "weir: publish takes one CATALOG, as in `weir publish CATALOG`\n",
+		"publish testdata/none":              "weir: testdata/none:1:1: there is no such file\n",
+		"publish ../../examples/orders -o y": "weir: --output y is unknown: text or json\n",
+		"test":                               "weir: test takes one CATALOG, as in `weir test CATALOG`\n",
+		"test testdata/none":                 "weir: testdata/none:1:1: there is no such file\n",
+		"ingest":                             "weir: ingest takes one COLLECTION, as in `weir ingest COLLECTION`\n",
+		"read":                               "weir: read takes one COLLECTION, as in `weir read COLLECTION`\n",
+		"read a/b --reduce --follow":         "weir: --reduce reads everything before it prints: it goes with --from only\n",
+		"read a/b --reduce -n 1":             "weir: --reduce reads everything before it prints: it goes with --from only\n",
+		"read a/b -n -1":                     "weir: --count -1: there are no fewer documents than none\n",
+		"status a/b":                         "weir: status takes no arguments, but there is a/b\n",
+		"status -o text":                     "weir: --output text is unknown: table or json\n",
+		"serve a b":                          "weir: serve takes no arguments, but there is a b\n",
+		"serve --role boss":                  "weir: --role boss is unknown: all, worker or controlplane\n",
+		"schema x":                           "weir: schema takes no arguments, but there is x\n",
+		"version x":                          "weir: version takes no arguments, but there is x\n",
+	} {
+		if o := weir(t, "", strings.Fields(line)...); o.code != exitInvalid || o.problems != want || o.out != "" {
+			t.Errorf("weir %s: exit code %d, printed %q and %q, want %q", line, o.code, o.out, o.problems, want)
+		}
+	}
+}
+
+// Every command explains itself, and names its flags.
+func TestHelp(t *testing.T) {
+	all := succeed(t, "")
+	if all != succeed(t, "", "--help") {
+		t.Error("weir and weir --help differ")
+	}
+	for _, c := range root().Commands() {
+		if !strings.Contains(all, "  "+c.Name()+" ") || !strings.Contains(all, c.Short) {
+			t.Errorf("weir --help does not show %s", c.Name())
+		}
+		help := succeed(t, "", c.Name(), "--help")
+		if !strings.Contains(help, "weir "+c.Use) || c.HasExample() && !strings.Contains(help, c.Example) {
+			t.Errorf("weir %s --help:\n%s", c.Name(), help)
+		}
+		for line := range strings.Lines(help) {
+			if len([]rune(line)) > 140 {
+				t.Errorf("weir %s --help: a line of %d characters: %s", c.Name(), len(line), line)
+			}
+		}
+	}
+}
+
+// A server that is not there is the environment's fault, and the message says
+// which one was asked.
+func TestNoServer(t *testing.T) {
+	isolate(t)
+	for _, args := range [][]string{
+		{"status"}, {"read", "a/b"}, {"ingest", "a/b"}, {"serve"}, {"publish", "../../examples/orders"}, {"up", "../../examples/orders"},
+	} {
+		o := weir(t, "", append(args, "--nats", "nats://127.0.0.1:1")...)
+		if o.code != exitEnvironment || !strings.Contains(o.problems, "nats://127.0.0.1:1: no server answers there") {
+			t.Errorf("weir %s: exit code %d: %s", args[0], o.code, o.problems)
+		}
+	}
+	o := weir(t, "", "status", "--context", "nobody")
+	if o.code != exitEnvironment || !strings.Contains(o.problems, `unknown context "nobody"`) {
+		t.Errorf("unknown context: exit code %d: %s", o.code, o.problems)
+	}
+	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
+	o = weir(t, "", "status")
+	if o.code != exitEnvironment || !strings.Contains(o.problems, "nats://127.0.0.1:1: no server answers there") || !strings.Contains(o.problems, "use --nats or --context for another one") {
+		t.Errorf("NATS_URL: exit code %d: %s", o.code, o.problems)
+	}
+}
+
+// The server is found by flag, by variable, and by the file of a context.
+func TestFindsServer(t *testing.T) {
+	isolate(t)
+	url := weirtest.Server(t).URL()
+	const none = "no tasks: publish a catalog with `weir publish`, and run `weir serve`\n"
+	if got := succeed(t, "", "status", "--nats", url); got != none {
+		t.Errorf("--nats: %q", got)
+	}
+	file := filepath.Join(t.TempDir(), "mine.json")
+	if err := os.WriteFile(file, []byte(`{"url":"`+url+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := succeed(t, "", "status", "--context", file); got != none {
+		t.Errorf("--context: %q", got)
+	}
+	t.Setenv("NATS_URL", url)
+	if got := succeed(t, "", "status", "-o", "json"); got != "[]\n" {
+		t.Errorf("NATS_URL: %q", got)
+	}
+}
+
+func TestSchemaAndVersion(t *testing.T) {
+	var schema struct {
+		Schema     string `json:"$schema"`
+		Properties map[string]any
+	}
+	if err := json.Unmarshal([]byte(succeed(t, "", "schema")), &schema); err != nil || schema.Schema == "" || schema.Properties["collections"] == nil {
+		t.Errorf("schema: %+v, %v", schema, err)
+	}
+	if got := succeed(t, "", "version"); !strings.HasPrefix(got, "weir dev (go") || !strings.Contains(got, "nats-server v2.") {
+		t.Errorf("version: %q", got)
+	}
+}
+
+// weir test ends with 0 only if every test passes.
+func TestTest(t *testing.T) {
+	isolate(t)
+	const flow = `
+collections:
+  a/b: {key: [/id], schema: {type: object, required: [id], properties: {id: {type: string}}}}
+`
+	if got := succeed(t, "", "test", "../../examples/orders"); !strings.Contains(got, "ok    acmeCo/") || !strings.Contains(got, " passed, 0 failed in ") {
+		t.Errorf("examples/orders: %s", got)
+	}
+	none := weirtest.Files(t, map[string]string{"flow.yaml": flow})
+	if o := weir(t, "", "test", none); o.code != exitFailed || o.problems != "weir: the catalog has no tests: add some under `tests:`\n" {
+		t.Errorf("no tests: exit code %d: %s", o.code, o.problems)
+	}
+	failing := weirtest.Files(t, map[string]string{"flow.yaml": flow + `
+tests:
+  a/good:
+    - ingest: {collection: a/b, documents: [{id: x}]}
+    - verify: {collection: a/b, documents: [{id: x}]}
+  a/bad:
+    - ingest: {collection: a/b, documents: [{id: x}]}
+    - verify: {collection: a/b, documents: [{id: y}]}
+`})
+	o := weir(t, "", "test", failing)
+	if o.code != exitFailed || o.problems != "weir: 1 of 2 tests failed\n" {
+		t.Errorf("failing: exit code %d: %s", o.code, o.problems)
+	}
+	for _, want := range []string{"FAIL  a/bad\n", "flow.yaml:", `/id: want "y", got "x"`, "ok    a/good (", "1 passed, 1 failed in "} {
+		if !strings.Contains(o.out, want) {
+			t.Errorf("failing: no %q in\n%s", want, o.out)
+		}
+	}
+}
