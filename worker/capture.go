@@ -90,7 +90,7 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 	c.state = c.shard.state
 	open.State = c.state
 	if c.session, err = s.source.Open(ctx, open); err != nil {
-		return fmt.Errorf("open source: %w", err)
+		return fromConnector("open", err)
 	}
 	p := startPulling(ctx, stop, c.session)
 	defer p.end()
@@ -109,7 +109,7 @@ func prepareSource(ctx context.Context, e *env, s captureSpec, target *collectio
 	}
 	validated, err := s.source.Validate(ctx, sources.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
 	if err != nil {
-		return r, fmt.Errorf("validate: %w", err)
+		return r, fromConnector("validate", err)
 	}
 	if len(validated.Bindings) != len(r.Bindings) {
 		return r, fmt.Errorf("validate: the source answered for %d bindings of %d", len(validated.Bindings), len(r.Bindings))
@@ -123,7 +123,7 @@ func prepareSource(ctx context.Context, e *env, s captureSpec, target *collectio
 	}
 	applied, err := s.source.Apply(ctx, sources.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
 	if err != nil {
-		return r, fmt.Errorf("apply: %w", err)
+		return r, fromConnector("apply", err)
 	}
 	e.applied(applied.Action)
 	return r, nil
@@ -165,7 +165,7 @@ func (c *capture) stage(context.Context) (func(context.Context) error, error) {
 	c.unacked = 0
 	return c.commit(t, func(ctx context.Context) error {
 		if err := c.session.Acknowledge(ctx, n); err != nil {
-			return fmt.Errorf("acknowledge: %w", err)
+			return fromConnector("acknowledge", err)
 		}
 		return nil
 	}), nil
@@ -232,7 +232,7 @@ func (p *pulls) next() (sources.Batch, bool, error) {
 			return sources.Batch{}, false, nil
 		}
 		if got.err != nil {
-			return sources.Batch{}, false, fmt.Errorf("pull: %w", got.err)
+			return sources.Batch{}, false, fromConnector("pull", got.err)
 		}
 		return got.batch, true, nil
 	default:

@@ -9,6 +9,7 @@ import (
 	"weir/derive"
 	"weir/journal"
 	"weir/sinks"
+	"weir/sources"
 )
 
 // suspects are inputs that a failed transaction named: the next attempt
@@ -85,8 +86,33 @@ func takenOver(err error) bool {
 // patient says whether an error is trouble that passes by itself, which is
 // retried for ever.
 func patient(err error) bool {
-	var call *derive.CallError
+	var (
+		call      *derive.CallError
+		connector *connectorError
+	)
+	if errors.As(err, &connector) && !errors.Is(err, sinks.ErrTransient) && !errors.Is(err, sources.ErrTransient) {
+		return false
+	}
 	return !errors.As(err, &call) && !lasting(err) && !errors.Is(err, context.Canceled)
+}
+
+// connectorError is an error of a sink or source: it passes by itself only if
+// the connector says so.
+type connectorError struct {
+	step string
+	err  error
+}
+
+func (e *connectorError) Error() string { return e.step + ": " + e.err.Error() }
+func (e *connectorError) Unwrap() error { return e.err }
+
+// fromConnector wraps an error of a connector with the name of the step. The
+// end of the context is nobody's fault.
+func fromConnector(step string, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &connectorError{step, err}
 }
 
 // Why explains a task's state to a person.
@@ -106,9 +132,10 @@ type Why struct {
 
 // fixes say what to do, by code.
 var fixes = map[string]string{
-	"invalid-document":    "publish a catalog whose schema takes it, or set `onInvalid: quarantine` on the collection",
+	"invalid-document":    "mend the module or source that made it, or publish a schema that takes it, or set `onInvalid: quarantine` on the collection",
 	"module":              "mend the module and publish the catalog again",
 	"catalog":             "correct the catalog and publish it again",
+	"endpoint":            "look at the endpoint and its configuration; after a change publish the catalog again",
 	"too-large":           "make the document smaller, or raise the server's max_payload",
 	"too-many-outputs":    "split the source document, or return fewer documents for it",
 	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
@@ -128,6 +155,8 @@ func explain(err error) *Why {
 		blamed  *inputError
 		broken  *brokenError
 		lost    *LostError
+
+		connector *connectorError
 	)
 	if errors.As(err, &blamed) {
 		w.Message, w.Collection, w.Seq = blamed.err.Error(), blamed.collection, blamed.seq
@@ -142,6 +171,8 @@ func explain(err error) *Why {
 		w.Code = "catalog"
 	case errors.As(err, &lost):
 		w.Code = "state-lost"
+	case errors.As(err, &connector):
+		w.Code = "endpoint"
 	case errors.As(err, &module):
 		w.Code, w.File, w.Line = "module", module.File, module.Line
 	case errors.As(err, &size):

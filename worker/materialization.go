@@ -88,7 +88,7 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 	var err error
 	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, known.get)
 	if err != nil {
-		return r, fmt.Errorf("validate: %w", err)
+		return r, fromConnector("validate", err)
 	}
 	for i, b := range enabled {
 		c, err := known.get(b.Source.Name)
@@ -99,7 +99,7 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 	}
 	applied, err := sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
 	if err != nil {
-		return r, fmt.Errorf("apply: %w", err)
+		return r, fromConnector("apply", err)
 	}
 	e.applied(applied.Action)
 	return r, nil
@@ -133,7 +133,7 @@ func (m *materialization) sources() []*source {
 func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.OpenRequest) error {
 	session, opened, err := sink.Open(ctx, r)
 	if err != nil {
-		return fmt.Errorf("open: %w", err)
+		return fromConnector("open", err)
 	}
 	m.session = session
 	if !opened.Exactly {
@@ -242,14 +242,14 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions) er
 	for i, b := range m.bindings {
 		if b.loads && b.combiners[turn].Keys() > 0 {
 			if err := m.load(ctx, i, b.combiners[turn]); err != nil {
-				return fmt.Errorf("load: %w", err)
+				return fromConnector("load", err)
 			}
 		}
 	}
 	for i, b := range m.bindings {
 		if b.combiners[turn].Keys() > 0 {
 			if err := m.store(ctx, i, b.combiners[turn]); err != nil {
-				return fmt.Errorf("store: %w", err)
+				return fromConnector("store", err)
 			}
 		}
 	}
@@ -261,7 +261,7 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions) er
 		return fmt.Errorf("encode checkpoint: %w", err)
 	}
 	if err := m.session.Commit(ctx, checkpoint); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fromConnector("commit", err)
 	}
 	return m.env.cut("sink.commit.after")
 }
