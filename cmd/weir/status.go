@@ -76,7 +76,7 @@ func statusTable(all []worker.Status, before map[string]worker.Status, elapsed t
 	for _, t := range all {
 		in, out := fmt.Sprint(t.In), fmt.Sprint(t.Out)
 		if old, ok := before[statusName(t)]; ok && elapsed > 0 {
-			in, out = rate(t.In-old.In, elapsed), rate(t.Out-old.Out, elapsed)
+			in, out = rate(old.In, t.In, elapsed), rate(old.Out, t.Out, elapsed)
 		}
 		rows = append(rows, []string{t.Task, t.Kind, string(t.State), in, out, fmt.Sprint(t.Lag)})
 	}
@@ -165,6 +165,11 @@ func block(b *strings.Builder, label, text string, width int) {
 	end()
 }
 
-func rate(n uint64, elapsed time.Duration) string {
-	return fmt.Sprintf("%.0f", float64(n)/elapsed.Seconds())
+// rate is the growth of a counter, a second. A counter that fell has begun
+// anew: the task was published anew in between.
+func rate(before, now uint64, elapsed time.Duration) string {
+	if now < before {
+		before = 0
+	}
+	return fmt.Sprintf("%.0f", float64(now-before)/elapsed.Seconds())
 }

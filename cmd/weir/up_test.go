@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/collection"
 	"weir/internal/weirtest"
@@ -213,7 +214,10 @@ func TestUpTrouble(t *testing.T) {
 	if names := left(t, data); slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(filepath.Base(name), "notes.db") }) {
 		t.Errorf("a failed task holds its database open: %v", names)
 	}
-	table := succeed(t, "", "status", "--nats", at)
+	table := ""
+	for began := time.Now(); !strings.Contains(table, "failed") && time.Since(began) < weirtest.Patience; {
+		table = succeed(t, "", "status", "--nats", at) // the screen may know before the record is written
+	}
 	if !strings.Contains(table, "acmeCo/notes-db  materialization  failed") || !strings.Contains(table, "          why ") || !strings.Contains(table, "          fix ") {
 		t.Errorf("status:\n%s", table)
 	}
