@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -410,5 +411,26 @@ func TestEmitError(t *testing.T) {
 	err := vm.Apply(0, &d, testMeta, func([]byte) error { n++; return stop })
 	if err != error(stop) || n != 1 {
 		t.Errorf("got %v after %d", err, n)
+	}
+}
+
+// TestCachedStrings checks that a string which comes back gets one value, that others do not push it out, and that
+// strings which share a slot are told apart.
+func TestCachedStrings(t *testing.T) {
+	vm := newVM(t, derivation(`export function f({ doc }) { return { s: doc.s, t: doc.t } }`), VMOptions{})
+	paid := func() bool { return vm.values.text("paid") == vm.values.text("paid") }
+	vm.values.text("paid")
+	if !paid() {
+		t.Fatal("a string that came back is made anew")
+	}
+	for i := range 10 * len(vm.values.strings) {
+		s := "id-" + strconv.Itoa(i)
+		if got := mustApply(t, vm, `{"s":"`+s+`","t":"paid"}`); got[0] != `{"s":"`+s+`","t":"paid"}` {
+			t.Fatal(got)
+		}
+	}
+	slot := vm.values.strings[hashText("paid")%uint32(len(vm.values.strings))]
+	if slot.text != "paid" {
+		t.Errorf("%q took the place of a string that comes with each document", slot.text)
 	}
 }

@@ -51,13 +51,17 @@ export function aggregate({ doc, register }) {
   const s = register.value;
   register.set({ count: s.count + 1, sum: s.sum + doc.amount, last: doc.id, min: Math.min(s.min, doc.amount), max: Math.max(s.max, doc.amount) });
 }
+export function inPlace({ doc, register }) {
+  const s = register.value;
+  s.count++; s.sum += doc.amount; s.last = doc.id; s.min = Math.min(s.min, doc.amount); s.max = Math.max(s.max, doc.amount);
+  register.set(s);
+}
 export function reduce({ doc, register }) { register.reduce({ count: 1, sum: doc.amount, last: doc.id }); }
-export function count({ doc, register }) { register.set(register.value.count + 1); }
 `
 
 // BenchmarkApply measures raw bytes in, encoded bytes out: parse, call, encode.
 func BenchmarkApply(b *testing.B) {
-	names := []string{"map", "mapIndex", "spread", "mutate", "filter", "none", "asyncMap", "aggregate"}
+	names := []string{"map", "mapIndex", "spread", "mutate", "filter", "none", "asyncMap", "aggregate", "inPlace", "reduce"}
 	d := derivation(benchModule)
 	d.Transforms = nil
 	for _, n := range names {

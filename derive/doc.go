@@ -16,8 +16,9 @@
 // their text only in members that are passed on unread, by returning doc, a changed doc, or a nested object or
 // array of it; `{...doc}` reads every top-level member. A document can be changed as any object can, with these
 // exceptions: it cannot be frozen or sealed, it takes no symbols, getters or setters, its arrays have no holes and
-// no named properties, and its members keep the document's order even when they look like numbers. A document, or
-// a part of it, that is used after its call throws a TypeError: copy what you keep.
+// no named properties, and its members keep the document's order even when they look like numbers. Its arrays have a
+// prototype between them and Array.prototype, which holds their iterator; neither iterators nor what next returns can
+// be changed. A document, or a part of it, that is used after its call throws a TypeError: copy what you keep.
 //
 // What is returned is encoded as JSON.stringify would, but a BigInt becomes an integer, a lone surrogate U+FFFD,
 // and a cycle, a promise or a nesting beyond document.MaxDepth is an error that names the path.
@@ -31,6 +32,12 @@
 // copy: it may be changed freely, and counts only when it is given to set. Registers change when the call has
 // succeeded; a call that fails changes none. They are held as JSON text, so numbers that no function touches keep
 // their digits there too. With `shuffle: any` register is undefined and key is [].
+//
+// # Speed
+//
+// A call that returns nothing takes 1 us, a filter 2, a changed document 4, a sum over three items and a new object of
+// six members 9 to 10 (of the machine in docs/measurements.md). Most of it is the engine's. What saves time in a module: an index loop instead of for-of, a
+// changed document (or register.value) instead of a new object, and no async function where nothing is awaited.
 //
 // # Determinism and limits
 //

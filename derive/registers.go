@@ -15,20 +15,29 @@ type RegisterChange struct {
 	Value []byte // JSON text; nil: the register is deleted
 }
 
-// registers holds the registers of a shard and the work of the call that runs. A register is JSON text: one
-// copy, exact numbers, a known size. It is parsed when a function asks for it.
+// register is the state of one shuffle key, as JSON text: one copy, exact numbers, a known size. It is parsed when a
+// function asks for it. docs/decisions/20261124-registers-as-text.md says why it is no value of the engine.
+type register struct {
+	key     string
+	text    string
+	there   bool // false: deleted, or never set
+	changed bool // listed in registers.changed
+}
+
+// registers holds the registers of a shard and the work of the call that runs.
 type registers struct {
 	vm        *VM
 	spec      *registerSpec // nil: none declared
 	validator *schema.Validator
 	reducer   *schema.Reducer
-	stored    map[string]string
-	changed   map[string]struct{}
+	stored    map[string]*register
+	changed   []*register
 
 	// The call that runs.
 	active bool
 	packed []byte
-	looked bool // packed, text and there are filled
+	looked bool      // packed, found, text and there are filled
+	found  *register // nil: the key has none
 	text   string
 	there  bool
 	wrote  bool
@@ -40,7 +49,7 @@ type registers struct {
 }
 
 func newRegisters(vm *VM, spec *registerSpec) *registers {
-	r := &registers{vm: vm, spec: spec, stored: map[string]string{}, changed: map[string]struct{}{}}
+	r := &registers{vm: vm, spec: spec, stored: map[string]*register{}}
 	if spec != nil {
 		r.validator, r.reducer = spec.schema.Validator(), spec.schema.Reducer()
 	}
@@ -63,20 +72,24 @@ func (r *registers) end(success bool) {
 	if success && r.wrote {
 		r.commit()
 	}
-	r.active, r.view, r.text = false, nil, ""
+	r.active, r.view, r.text, r.found = false, nil, "", nil
 }
 
 func (r *registers) commit() {
-	old, was := r.stored[string(r.packed)]
-	if was == r.there && old == r.text {
+	e := r.found
+	switch {
+	case e == nil && !r.there:
+		return
+	case e == nil:
+		e = &register{key: string(r.packed)}
+		r.stored[e.key] = e
+	case e.there == r.there && e.text == r.text:
 		return
 	}
-	key := string(r.packed)
-	r.changed[key] = struct{}{}
-	if r.there {
-		r.stored[key] = r.text
-	} else {
-		delete(r.stored, key)
+	e.text, e.there = r.text, r.there
+	if !e.changed {
+		e.changed = true
+		r.changed = append(r.changed, e)
 	}
 }
 
@@ -92,7 +105,11 @@ func (r *registers) look() {
 		return
 	}
 	r.packed = r.vm.packedKey(r.packed[:0])
-	r.text, r.there = r.stored[string(r.packed)]
+	if r.found = r.stored[string(r.packed)]; r.found != nil {
+		r.text, r.there = r.found.text, r.found.there
+	} else {
+		r.text, r.there = "", false
+	}
 	r.looked = true
 }
 
@@ -210,11 +227,17 @@ func explain(s *schema.Schema, raw []byte) string {
 
 // load puts a restored value in place; nil deletes.
 func (r *registers) load(packed, value []byte) {
-	if value == nil {
-		delete(r.stored, string(packed))
+	e := r.stored[string(packed)]
+	switch {
+	case e == nil && value == nil:
 		return
+	case e == nil:
+		e = &register{key: string(packed)}
+		r.stored[e.key] = e
+	case value == nil && !e.changed:
+		delete(r.stored, e.key)
 	}
-	r.stored[string(packed)] = string(value)
+	e.text, e.there = string(value), value != nil
 }
 
 // changes gives what changed since it was asked last.
@@ -223,16 +246,29 @@ func (r *registers) changes() []RegisterChange {
 		return nil
 	}
 	all := make([]RegisterChange, 0, len(r.changed))
-	for key := range r.changed {
-		c := RegisterChange{Key: []byte(key)}
-		if text, ok := r.stored[key]; ok {
-			c.Value = []byte(text)
+	for _, e := range r.changed {
+		c := RegisterChange{Key: []byte(e.key)}
+		if e.there {
+			c.Value = []byte(e.text)
+		} else {
+			delete(r.stored, e.key)
 		}
+		e.changed = false
 		all = append(all, c)
 	}
 	sort.Slice(all, func(i, j int) bool { return string(all[i].Key) < string(all[j].Key) })
 	clear(r.changed)
+	r.changed = r.changed[:0]
 	return all
+}
+
+// get gives a register's text between two calls.
+func (r *registers) get(packed []byte) (text string, ok bool) {
+	e := r.stored[string(packed)]
+	if e == nil || !e.there {
+		return "", false
+	}
+	return e.text, true
 }
 
 // registerHandle is the object that JavaScript sees as `register`.

@@ -234,3 +234,22 @@ func TestManyStatesInOneCall(t *testing.T) {
 		}
 	}
 }
+
+// TestDeletedRegisters checks that keys which were deleted leave nothing behind once the change is handed out.
+func TestDeletedRegisters(t *testing.T) {
+	vm := newVM(t, withRegister(derivation(`export function f({ doc, register }) { if (doc.d) register.delete(); else register.set(1) }`), anySchema, ``), VMOptions{})
+	for _, doc := range []string{`{"k":"a"}`, `{"k":"b"}`, `{"k":"a","d":1}`, `{"k":"c","d":1}`, `{"k":"a"}`, `{"k":"a","d":1}`} {
+		mustApply(t, vm, doc)
+	}
+	if c := describeChanges(vm.Changes()); c != `["a"]=deleted ["b"]=1` {
+		t.Errorf("changes: %s", c)
+	}
+	if len(vm.registers.stored) != 1 {
+		t.Errorf("%d registers are held", len(vm.registers.stored))
+	}
+	mustApply(t, vm, `{"k":"b","d":1}`)
+	vm.LoadRegister(packed(t, "b"), []byte(`2`))
+	if c := describeChanges(vm.Changes()); c != `["b"]=2` {
+		t.Errorf("changes: %s", c)
+	}
+}

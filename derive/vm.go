@@ -410,7 +410,7 @@ func (vm *VM) Changes() []RegisterChange { return vm.registers.changes() }
 
 // Register gives the register of a packed shuffle key as JSON text that the caller owns.
 func (vm *VM) Register(packed []byte) (value []byte, ok bool) {
-	text, ok := vm.registers.stored[string(packed)]
+	text, ok := vm.registers.get(packed)
 	if !ok {
 		return nil, false
 	}
