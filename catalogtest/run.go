@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"weir/catalog"
@@ -21,6 +22,9 @@ import (
 // patience is how long derivations may take between two steps.
 const patience = 60 * time.Second
 
+// lanes is how many tests run side by side: a test waits more than it computes.
+const lanes = 4
+
 // Result is the outcome of one test.
 type Result struct {
 	Test string
@@ -28,9 +32,56 @@ type Result struct {
 	Took time.Duration
 }
 
-// Run runs all tests of a built catalog, sorted by name, and reports each. An
-// error is a fault of the runner, not of a test.
+// Run runs all tests of a built catalog, a few side by side, and reports each,
+// sorted by name. An error is a fault of the runner, not of a test.
 func Run(ctx context.Context, c *catalog.Catalog, report func(Result)) error {
+	names := slices.Sorted(maps.Keys(c.Tests))
+	results := make([]chan Result, len(names))
+	next := make(chan int, len(names))
+	for i := range names {
+		results[i] = make(chan Result, 1)
+		next <- i
+	}
+	close(next)
+	count := min(lanes, len(names))
+	faults := make(chan error, count)
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	for range count {
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			err := lane(ctx, func(conn *journal.Conn) error {
+				for i := range next {
+					began := time.Now()
+					err := runTest(ctx, conn, c, c.Tests[names[i]])
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					results[i] <- Result{Test: names[i], Err: err, Took: time.Since(began)}
+				}
+				return nil
+			})
+			if err != nil {
+				faults <- err
+			}
+		}()
+	}
+	for i := range results {
+		select {
+		case r := <-results[i]:
+			report(r)
+		case err := <-faults:
+			return err
+		}
+	}
+	return nil
+}
+
+// lane runs tests, one after the other, on a server of its own.
+func lane(ctx context.Context, tests func(*journal.Conn) error) error {
 	s, err := server.Start(server.Options{Port: -1, Memory: true})
 	if err != nil {
 		return err
@@ -41,15 +92,7 @@ func Run(ctx context.Context, c *catalog.Catalog, report func(Result)) error {
 		return err
 	}
 	defer conn.Close()
-	for _, name := range slices.Sorted(maps.Keys(c.Tests)) {
-		began := time.Now()
-		err := runTest(ctx, conn, c, c.Tests[name])
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		report(Result{Test: name, Err: err, Took: time.Since(began)})
-	}
-	return nil
+	return tests(conn)
 }
 
 // test is one test while it runs.
@@ -148,6 +191,9 @@ func (t *test) settle(ctx context.Context) error {
 }
 
 func (t *test) settleOne(ctx context.Context, d *catalog.Collection) error {
+	if d.Derive.Disable {
+		return nil
+	}
 	through := map[string]uint64{} // sequence by position key
 	for _, transform := range d.Derive.Transforms {
 		if transform.Disable {
@@ -179,7 +225,7 @@ func (t *test) settleOne(ctx context.Context, d *catalog.Collection) error {
 			}
 			return true
 		}
-		return d.Derive.Disable
+		return false // not started yet
 	})
 	switch {
 	case failed != nil:
