@@ -42,29 +42,57 @@ type Published struct {
 // records in one step. It refuses what would break a collection that is
 // there. The error is catalog.Errors when the catalog is at fault.
 func Publish(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (Published, error) {
-	bucket, err := openCatalog(ctx, conn)
+	d, err := newDraft(ctx, conn, c, o)
 	if err != nil {
-		return Published{}, err
+		return d.done, err
 	}
-	was, revision, err := readRecords(ctx, bucket)
+	return d.done, d.apply(ctx, conn, o)
+}
+
+// draft is a publication that is checked and not applied yet.
+type draft struct {
+	done   Published
+	bucket *journal.Bucket
+	want   map[string]catalog.Record // by key
+	batch  []journal.Change          // empty: nothing changed
+}
+
+// newDraft checks everything that can be checked before the first stream is
+// made.
+func newDraft(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (d draft, err error) {
+	if d.bucket, err = openCatalog(ctx, conn); err != nil {
+		return d, err
+	}
+	was, revision, err := readRecords(ctx, d.bucket)
 	if err != nil {
-		return Published{}, err
+		return d, err
 	}
-	want := records(c, o)
-	if err := carryBlocks(ctx, conn, bucket, was, want); err != nil {
-		return Published{}, err
+	d.want = records(c, o)
+	if err := carryBlocks(ctx, conn, d.bucket, was, d.want); err != nil {
+		return d, err
 	}
-	p, changes, err := plan(was, want, o)
+	var changes map[string]*catalog.Record
+	if d.done, changes, err = plan(was, d.want, o); err != nil || len(changes) == 0 {
+		return d, err
+	}
+	d.batch, err = encode(conn, &d.done, changes, revision, o)
+	return d, err
+}
+
+// apply makes the streams and writes the batch, which is refused when somebody
+// else published since the draft was made.
+func (d *draft) apply(ctx context.Context, conn *journal.Conn, o Options) error {
+	if err := ensureStreams(ctx, conn, d.want, o); err != nil || len(d.batch) == 0 {
+		return err
+	}
+	_, err := d.bucket.Apply(ctx, d.batch)
+	if errors.Is(err, journal.ErrConflict) {
+		return errors.New("somebody else published at the same time: look at what they changed, then publish again")
+	}
 	if err != nil {
-		return p, err
+		return fmt.Errorf("write the publication: %w", err)
 	}
-	if err := ensureStreams(ctx, conn, want, o); err != nil {
-		return p, err
-	}
-	if len(changes) == 0 {
-		return p, nil
-	}
-	return p, write(ctx, conn, bucket, &p, changes, revision, o)
+	return nil
 }
 
 // Unpublish removes the records of a root's specs: their tasks stop, their
@@ -239,7 +267,7 @@ func removedAt(ctx context.Context, bucket *journal.Bucket, key string) (uint64,
 // ensureStreams makes the streams of the wanted collections, and the one of
 // quarantined documents.
 func ensureStreams(ctx context.Context, conn *journal.Conn, want map[string]catalog.Record, o Options) error {
-	bad := journal.StreamConfig{Name: collection.BadStream, Subjects: []string{collection.BadSubjects}, Metadata: map[string]string{"weir.kind": "quarantine", "weir.build": o.Build}}
+	bad := journal.StreamConfig{Name: collection.BadStream, Subjects: []string{collection.BadSubjects}, Metadata: metadata("quarantine", o)}
 	if _, err := conn.EnsureStream(ctx, bad); err != nil {
 		return fmt.Errorf("stream of quarantined documents: %w", err)
 	}
@@ -254,8 +282,9 @@ func ensureStreams(ctx context.Context, conn *journal.Conn, want map[string]cata
 		}
 		config := journal.StreamConfig{
 			Name: collection.StreamName(c.Name), Subjects: c.StreamSubjects(), FirstSeq: r.Block * newBlock,
-			Metadata: map[string]string{"weir.kind": "collection", "weir.build": o.Build, "weir.catalog-name": c.Name},
+			Metadata: metadata("collection", o),
 		}
+		config.Metadata["weir.catalog-name"] = c.Name
 		if from, to := c.Transform(); from != "" {
 			config.Transform = &journal.Transform{From: from, To: to}
 		}
@@ -266,43 +295,44 @@ func ensureStreams(ctx context.Context, conn *journal.Conn, want map[string]cata
 	return nil
 }
 
-// write writes the records and, last, the publication's own: one batch,
-// refused when somebody else published meanwhile.
-func write(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket, p *Published, changes map[string]*catalog.Record, revision uint64, o Options) error {
+// metadata marks a stream. The monitoring of the nats tools looks at it; Weir
+// sets no thresholds there: how many messages and subjects are too many, and
+// how many peers there should be, its operator knows, and what an operator adds
+// to the metadata stays.
+func metadata(kind string, o Options) map[string]string {
+	return map[string]string{"weir.kind": kind, "weir.build": o.Build, "io.nats.monitor.enabled": "true"}
+}
+
+// encode gives the records and, last, the publication's own: one batch, which
+// holds only while the newest publication is that of the revision.
+func encode(conn *journal.Conn, p *Published, changes map[string]*catalog.Record, revision uint64, o Options) ([]journal.Change, error) {
+	if most := conn.MaxBatch() - 1; len(changes) > most {
+		return nil, fmt.Errorf("the publication changes %d specs, but this server takes %d in one step: publish parts of the catalog one after the other", len(changes), most)
+	}
 	now := time.Now().UTC()
-	p.ID = catalog.NewPublicationID(now)
+	id := catalog.NewPublicationID(now)
 	batch := make([]journal.Change, 0, len(changes)+1)
 	for _, key := range slices.Sorted(maps.Keys(changes)) {
 		change := journal.Change{Key: key}
 		if r := changes[key]; r != nil {
-			r.Publication = p.ID
+			r.Publication = id
 			text, err := json.Marshal(r)
 			if err != nil {
-				return fmt.Errorf("encode %s: %w", r.Name(), err)
+				return nil, fmt.Errorf("encode %s: %w", r.Name(), err)
 			}
 			if limit := conn.MaxPayload() - 1024; len(text) > limit {
-				return fmt.Errorf("%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d: make them smaller, or raise max_payload", r.Name(), len(text), limit)
+				return nil, fmt.Errorf("%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d: make them smaller, or raise max_payload", r.Name(), len(text), limit)
 			}
 			change.Value = text
 		}
 		batch = append(batch, change)
 	}
-	own, err := json.Marshal(catalog.Publication{V: catalog.RecordVersion, ID: p.ID, Time: now, Catalog: o.Catalog, Changed: append(slices.Clone(p.Created), p.Changed...), Removed: p.Removed})
+	own, err := json.Marshal(catalog.Publication{V: catalog.RecordVersion, ID: id, Time: now, Catalog: o.Catalog, Changed: append(slices.Clone(p.Created), p.Changed...), Removed: p.Removed})
 	if err != nil {
-		return fmt.Errorf("encode publication: %w", err)
+		return nil, fmt.Errorf("encode publication: %w", err)
 	}
-	batch = append(batch, journal.Change{Key: catalog.PublicationKey, Value: own, Expect: &revision})
-	if len(batch) > conn.MaxBatch() {
-		return fmt.Errorf("the publication changes %d specs, but this server takes %d in one step: publish parts of the catalog one after the other", len(batch)-1, conn.MaxBatch()-1)
-	}
-	_, err = bucket.Apply(ctx, batch)
-	if errors.Is(err, journal.ErrConflict) {
-		return errors.New("somebody else published at the same time: look at what they changed, then publish again")
-	}
-	if err != nil {
-		return fmt.Errorf("write the publication: %w", err)
-	}
-	return nil
+	p.ID = id
+	return append(batch, journal.Change{Key: catalog.PublicationKey, Value: own, Expect: &revision}), nil
 }
 
 // Prepare makes what must be there before anything is published, so that
