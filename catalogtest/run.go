@@ -87,7 +87,7 @@ func lane(ctx context.Context, tests func(*journal.Conn) error) error {
 		return err
 	}
 	defer s.Stop()
-	conn, err := journal.Connect(ctx, journal.Options{InProcess: s.Raw(), Name: "weir test", MaxBatch: server.MaxBatch})
+	conn, err := journal.Connect(ctx, journal.Options{InProcess: s.Raw(), Name: "weir test", MaxBatch: server.MaxBatch, Memory: true})
 	if err != nil {
 		return err
 	}

@@ -35,6 +35,10 @@ type CombinerOptions struct {
 	// against nothing, as a destination needs that holds one document for each key.
 	// Otherwise reduction is partial: the result is yet to be reduced with others.
 	Full bool
+	// Lenient keeps documents that do not reduce, or reduce to what the schema refuses,
+	// one after the other, unless Full is set: each is valid by itself, and whoever
+	// reduces them fully finds the fault.
+	Lenient bool
 	// Sorted drains in the order of packed keys, else keys come as they were seen
 	// first. What was spilled always comes sorted.
 	Sorted bool

@@ -145,7 +145,7 @@ func (m *Combiner) reduce(g *group) error {
 	switch {
 	case err == nil:
 		m.adopt(g, g.first, none)
-	case !full && errors.Is(err, errApart):
+	case !full && m.keptApart(err):
 		return m.reduceApart(g)
 	}
 	return err
@@ -159,7 +159,7 @@ func (m *Combiner) reduceApart(g *group) error {
 		switch err := m.fold(g, false); {
 		case err == nil:
 			m.adopt(g, i, m.entries[next].next)
-		case errors.Is(err, errApart):
+		case m.keptApart(err):
 			i = next
 		default:
 			return err
@@ -178,6 +178,12 @@ func (m *Combiner) listDocs(g *group) {
 
 // errApart says that documents have to be kept apart until a full reduction.
 var errApart = errors.New("documents do not combine before a full reduction")
+
+// keptApart says whether documents that a fold refused can stay as they are.
+func (m *Combiner) keptApart(err error) bool {
+	var invalid *Invalid
+	return errors.Is(err, errApart) || m.options.Lenient && errors.As(err, &invalid)
+}
 
 // fold reduces the documents listed into m.folded and proves that the result is a
 // document of this collection and of this key.

@@ -16,6 +16,7 @@ const (
 	RuleKey     = "key"     // it has no key, or one that cannot be a key
 	RuleSubject = "subject" // it lies under a subject that is not its own
 	RuleReduce  = "reduce"  // it does not reduce with the others of its key
+	RuleSize    = "size"    // the server takes no message as large
 )
 
 // maxExcerpt is how many bytes of a document an Invalid holds.

@@ -68,6 +68,15 @@ func (c *Conn) EnsureBucket(ctx context.Context, cfg BucketConfig) (*Bucket, err
 	return b, nil
 }
 
+// Bucket opens a bucket that is there. ErrNoStream when it is not.
+func (c *Conn) Bucket(ctx context.Context, name string) (*Bucket, error) {
+	b := &Bucket{c: c, name: name, stream: "KV_" + name, prefix: "$KV." + name + "."}
+	if _, err := c.streamInfo(ctx, b.stream); err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", name, err)
+	}
+	return b, nil
+}
+
 const bucketLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // config gives a stream that KV clients take for a bucket. Unlike theirs it

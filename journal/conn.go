@@ -34,6 +34,7 @@ type Conn struct {
 	log      *zap.Logger
 	maxBatch int
 	own      bool     // the caller runs the server
+	memory   bool     // Options.Memory
 	api      string   // prefix of JetStream's API, "$JS.API."
 	numbers  []string // of the messages of a batch, in decimal: rendered once
 	replies  replies
@@ -90,7 +91,7 @@ func connect(ctx context.Context, o Options) (*Conn, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	c := &Conn{log: o.Log, maxBatch: o.MaxBatch, own: o.Plain, api: "$JS.API.", changed: make(chan struct{})}
+	c := &Conn{log: o.Log, maxBatch: o.MaxBatch, own: o.Plain, memory: o.Memory, api: "$JS.API.", changed: make(chan struct{})}
 	c.numbers = make([]string, o.MaxBatch+1)
 	for i := range c.numbers {
 		c.numbers[i] = strconv.Itoa(i)

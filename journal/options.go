@@ -39,6 +39,10 @@ type Options struct {
 	// For servers that the caller started.
 	Plain bool
 
+	// Memory keeps all streams and buckets that are made through this connection
+	// in the server's memory. For throw-away servers.
+	Memory bool
+
 	MaxBatch int // messages that the server takes in one atomic batch; 1000
 	Log      *zap.Logger
 }

@@ -104,6 +104,9 @@ func (c *Conn) EnsureStream(ctx context.Context, s StreamConfig) (created bool, 
 
 // ensure creates a stream or brings the one that is there to what wanted gives.
 func (c *Conn) ensure(ctx context.Context, cfg jetstream.StreamConfig, wanted func(have jetstream.StreamConfig) jetstream.StreamConfig) (created bool, err error) {
+	if c.memory {
+		cfg.Storage = jetstream.MemoryStorage
+	}
 	for attempt := 0; attempt < 3; attempt++ {
 		have, err := c.streamInfo(ctx, cfg.Name)
 		if errors.Is(err, ErrNoStream) {

@@ -155,8 +155,8 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 }
 
 // stage drains the documents into a batch (step 1).
-func (c *capture) stage(context.Context) (func(context.Context) error, error) {
-	t, err := c.drain()
+func (c *capture) stage(ctx context.Context) (func(context.Context) error, error) {
+	t, err := c.drain(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("combine: %w", err)
 	}

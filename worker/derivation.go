@@ -147,7 +147,7 @@ func (d *derivation) output(err error, raw []byte) error {
 // stage drains the combined outputs into a batch, together with the register
 // changes as of this transaction (step 1).
 func (d *derivation) stage(ctx context.Context) (func(context.Context) error, error) {
-	t, err := d.drain()
+	t, err := d.drain(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +190,9 @@ func openOutlet(ctx context.Context, e *env, target *collection.Collection, with
 	}
 	o.at = o.shard.positions.clone()
 	for i := range o.combiners {
-		o.combiners[i] = target.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir})
+		o.combiners[i] = target.NewCombiner(collection.CombinerOptions{
+			Limit: e.limits.CombineMemory, Dir: e.spillDir, Lenient: target.Spec.OnInvalid == catalog.OnInvalidQuarantine,
+		})
 	}
 	return o, nil
 }
@@ -246,15 +248,25 @@ func (o *outlet) took(s *source, seq uint64, alone bool) (verdict, error) {
 }
 
 // drain closes the open transaction: its documents are reduced and sent.
-func (o *outlet) drain() (transaction, error) {
+func (o *outlet) drain(ctx context.Context) (transaction, error) {
 	t := transaction{batch: o.env.conn.NewBatch(o.shard.stream), positions: o.at.clone()}
 	var subject []byte
+	rejected := 0
 	err := o.combiner().Drain(func(c collection.Combined) (err error) {
 		if subject, err = o.target.AppendSubject(subject[:0], c.Doc); err != nil {
 			return err
 		}
+		err = t.batch.Add(journal.Outgoing{Subject: string(subject), Data: c.Raw})
+		var size *journal.SizeError
+		switch {
+		case errors.As(err, &size) && o.inputs == 1 && len(o.first) == 1:
+			rejected++
+			return o.rejectLarge(ctx, c.Raw, rejected, size)
+		case err != nil:
+			return err
+		}
 		o.env.counters.wrote(len(c.Raw))
-		return t.batch.Add(journal.Outgoing{Subject: string(subject), Data: c.Raw})
+		return nil
 	})
 	if err != nil {
 		t.batch.Abandon()
@@ -267,6 +279,19 @@ func (o *outlet) drain() (transaction, error) {
 	clear(o.first)
 	o.env.relax()
 	return t, nil
+}
+
+// rejectLarge is what becomes of the n-th output of the transaction's only
+// input that no message holds: it is quarantined, or stops the task.
+func (o *outlet) rejectLarge(ctx context.Context, raw []byte, n int, size *journal.SizeError) error {
+	if o.target.Spec.OnInvalid != catalog.OnInvalidQuarantine {
+		return size
+	}
+	for key, seq := range o.first { // the one input
+		m := &journal.Message{Seq: seq, Data: raw}
+		return o.env.quarantine(ctx, o.target.Name, o.env.task+"~"+key, m, o.outputs+n, tooLarge(o.target, raw, size))
+	}
+	return size
 }
 
 // relax lets transactions grow again, step by step, after they had to be

@@ -78,6 +78,11 @@ func lasting(err error) bool {
 		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
 }
 
+// tooLarge is a document that the server takes no message for.
+func tooLarge(c *collection.Collection, raw []byte, size *journal.SizeError) *collection.Invalid {
+	return &collection.Invalid{Collection: c.Name, Rule: collection.RuleSize, Message: size.Error(), Document: collection.Excerpt(raw)}
+}
+
 // takenOver says whether another start of the shard has claimed it.
 func takenOver(err error) bool {
 	return errors.Is(err, journal.ErrFenced) || errors.Is(err, journal.ErrConflict) || errors.Is(err, sinks.ErrFenced)

@@ -101,7 +101,7 @@ func (b *inbox) move(m *journal.Message) error {
 	err = b.batch.Add(journal.Outgoing{Subject: string(subject), Data: m.Data})
 	var size *journal.SizeError
 	if errors.As(err, &size) { // it fitted without the batch's headers
-		return &collection.Invalid{Collection: b.target.Name, Rule: "size", Message: size.Error(), Document: collection.Excerpt(m.Data)}
+		return tooLarge(b.target, m.Data, size)
 	}
 	if err == nil {
 		b.env.counters.wrote(len(m.Data))

@@ -3,6 +3,7 @@ package worker
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -73,6 +74,11 @@ func (c *registerChange) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &pair); err != nil {
 		return err
 	}
+	return c.set(pair)
+}
+
+// set reads key and value.
+func (c *registerChange) set(pair []json.RawMessage) error {
 	if len(pair) != 1 && len(pair) != 2 {
 		return fmt.Errorf("register change with %d members", len(pair))
 	}
@@ -143,6 +149,33 @@ func joinParts(m marker, parts [][]byte) ([][]byte, error) {
 		out[i] = text
 	}
 	return out, nil
+}
+
+// encodeRegister gives a register's record in its bucket: [version, key, value].
+func encodeRegister(c registerChange) []byte {
+	text := c.append(strconv.AppendInt([]byte{'['}, formatVersion, 10))
+	text[2] = ',' // was the bracket that opens key and value
+	return text
+}
+
+// decodeRegister reads a register's record.
+func decodeRegister(text []byte) (registerChange, error) {
+	var c registerChange
+	var parts []json.RawMessage
+	if err := json.Unmarshal(text, &parts); err != nil {
+		return c, fmt.Errorf("register: %w", err)
+	}
+	if len(parts) == 0 {
+		return c, errors.New("register: an empty record")
+	}
+	var v int
+	if err := json.Unmarshal(parts[0], &v); err != nil {
+		return c, fmt.Errorf("register: version: %w", err)
+	}
+	if err := checkVersion("register", v); err != nil {
+		return c, err
+	}
+	return c, c.set(parts[1:])
 }
 
 // decodeMarker reads one marker message.

@@ -33,6 +33,7 @@ type materialization struct {
 	inputs int
 	bytes  int
 	solo   bool
+	only   *input // the input of the open transaction while it is the only one
 }
 
 // binding is one collection going to one resource.
@@ -198,6 +199,11 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 
 func (m *materialization) took(s *source, in input, alone bool) {
 	m.inputs++
+	m.only = nil
+	if m.inputs == 1 {
+		first := in
+		m.only = &first
+	}
 	m.bytes += len(in.message.Data)
 	m.solo = alone
 	m.at[s.key] = in.message.Seq
@@ -218,17 +224,17 @@ func (m *materialization) reset() {
 // stage closes the open transaction. Nothing can be sent yet: the endpoint
 // may still be busy with the former one.
 func (m *materialization) stage(context.Context) (func(context.Context) error, error) {
-	turn, at, blamed := m.turn, m.at.clone(), suspects{}
+	turn, at, blamed, only := m.turn, m.at.clone(), suspects{}, m.only
 	for key, first := range m.first {
 		blamed[key] = span{first, at[key]}
 	}
-	m.turn, m.fresh, m.inputs, m.bytes, m.solo = 1-m.turn, true, 0, 0, false
+	m.turn, m.fresh, m.inputs, m.bytes, m.solo, m.only = 1-m.turn, true, 0, 0, false, nil
 	clear(m.first)
 	if err := m.env.cut("stage.after"); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context) error {
-		if err := m.commit(ctx, turn, at); err != nil {
+		if err := m.commit(ctx, turn, at, only); err != nil {
 			return &inputError{suspects: blamed, err: err}
 		}
 		m.env.committed(at)
@@ -238,7 +244,7 @@ func (m *materialization) stage(context.Context) (func(context.Context) error, e
 
 // commit is steps 2 to 4: load, reduce, store, and commit rows and checkpoint
 // in one transaction of the endpoint, fenced by the epoch of this session.
-func (m *materialization) commit(ctx context.Context, turn int, at positions) error {
+func (m *materialization) commit(ctx context.Context, turn int, at positions, only *input) error {
 	for i, b := range m.bindings {
 		if b.loads && b.combiners[turn].Keys() > 0 {
 			if err := m.load(ctx, i, b.combiners[turn]); err != nil {
@@ -248,8 +254,8 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions) er
 	}
 	for i, b := range m.bindings {
 		if b.combiners[turn].Keys() > 0 {
-			if err := m.store(ctx, i, b.combiners[turn]); err != nil {
-				return fromConnector("store", err)
+			if err := m.storeOrReject(ctx, i, b, turn, only); err != nil {
+				return err
 			}
 		}
 	}
@@ -264,6 +270,18 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions) er
 		return fromConnector("commit", err)
 	}
 	return m.env.cut("sink.commit.after")
+}
+
+// storeOrReject stores a binding's documents. One that is valid, but not what
+// it reduces to with the document that the endpoint holds, is rejected once it
+// is the only one of its transaction, so that nothing of it was stored.
+func (m *materialization) storeOrReject(ctx context.Context, index int, b *binding, turn int, only *input) error {
+	err := m.store(ctx, index, b.combiners[turn])
+	var invalid *collection.Invalid
+	if only == nil || !errors.As(err, &invalid) {
+		return fromConnector("store", err)
+	}
+	return m.env.reject(ctx, b.source.collection, m.env.task, &only.message, 0, invalid)
 }
 
 // load adds what the endpoint holds to the combined documents.

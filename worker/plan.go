@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/journal"
 )
 
 // plan gives the tasks of a snapshot of the catalog, none of them started. A
 // task that cannot be built fails by itself: the others are not held up.
-func (w *Worker) plan(snapshot map[string]catalog.Record) map[string]*task {
+func (w *Worker) plan(snapshot map[string]record) map[string]*task {
 	known, broken := compile(snapshot)
 	wanted := map[string]*task{}
 	add := func(t *task) { wanted[t.key()] = t }
@@ -20,6 +22,8 @@ func (w *Worker) plan(snapshot map[string]catalog.Record) map[string]*task {
 			continue
 		}
 		switch {
+		case r.err != nil:
+			add(w.planUnread(r))
 		case r.Collection != nil && r.Collection.Derive == nil:
 			add(w.planInbox(r.Collection, known, broken))
 		case r.Collection != nil:
@@ -33,10 +37,64 @@ func (w *Worker) plan(snapshot map[string]catalog.Record) map[string]*task {
 	return wanted
 }
 
+// record is what the bucket of the catalog holds of one spec.
+type record struct {
+	catalog.Record
+	kind, name string // as the record's key says
+	err        error  // it cannot be read
+	raw        []byte // then: its text
+}
+
+// readRecord reads an entry of the catalog's bucket.
+func readRecord(e journal.Entry) record {
+	r := record{}
+	r.kind, r.name, _ = strings.Cut(e.Key, ".")
+	if name, err := collection.DecodeKVKey(r.name); err == nil {
+		r.name = name
+	}
+	if r.Record, r.err = catalog.DecodeRecord(e.Value); r.err != nil {
+		r.raw = e.Value
+	}
+	return r
+}
+
+// taskKind is the kind of the task that a record stands for.
+func (r record) taskKind() string {
+	switch {
+	case r.kind != string(catalog.KindCollection):
+		return r.kind
+	case r.Collection != nil && r.Collection.Derive != nil:
+		return KindDerivation
+	}
+	return KindInbox
+}
+
+// published gives the tasks of a snapshot as their status records are named.
+func published(snapshot map[string]record) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range snapshot {
+		out[taskKey(r.taskKind(), r.name)] = true
+		if r.err != nil { // it may be either
+			out[taskKey(KindDerivation, r.name)] = true
+		}
+	}
+	return out
+}
+
+// planUnread is a task that stands still and says why: its record, as that of
+// a newer weir, cannot be read.
+func (w *Worker) planUnread(r record) *task {
+	run := func(context.Context, <-chan struct{}, *env) error { return &brokenError{name: r.name, err: r.err} }
+	return w.newTask(r.taskKind(), r.name, run, string(r.raw))
+}
+
 // compile makes the collections of a snapshot runnable.
-func compile(snapshot map[string]catalog.Record) (collections, map[string]error) {
+func compile(snapshot map[string]record) (collections, map[string]error) {
 	known, broken := collections{}, map[string]error{}
 	for _, r := range snapshot {
+		if r.err != nil && r.kind == string(catalog.KindCollection) {
+			broken[r.name] = r.err
+		}
 		if r.Collection == nil {
 			continue
 		}

@@ -43,7 +43,8 @@ type shard struct {
 	bucket     *journal.Bucket // of the checkpoint, and of the registers if there are any
 	stream     string
 	subject    string // of the markers
-	key        string // of the checkpoint in bucket
+	keys       keys   // of the checkpoint
+	key        string // the one of keys that is in bucket
 	bucketName string // empty for an entrance, which has no checkpoint
 	writer     string // nonce of this start
 	cut        func(point string) error
@@ -64,6 +65,10 @@ type shard struct {
 	dirty          bool // progress that the checkpoint does not hold
 	flushed        time.Time
 }
+
+// keys are the keys of a shard's checkpoint: in the bucket of all tasks, and in
+// a bucket of registers.
+type keys struct{ common, registers string }
 
 // transaction is what a shard commits: staged messages, and where the shard
 // stands after them.
@@ -215,7 +220,11 @@ func (s *shard) moveIn(ctx context.Context, ckpt *checkpoint, newest marker) err
 			return fmt.Errorf("read registers: %w", err)
 		}
 	}
-	*ckpt = checkpoint{V: formatVersion, Epoch: s.epoch, Writer: s.writer, Txn: newest.Txn, Positions: newest.Positions, State: newest.State}
+	former, err := s.formerCheckpoint(ctx, newest)
+	if err != nil {
+		return err
+	}
+	*ckpt = checkpoint{V: formatVersion, Epoch: s.epoch, Writer: s.writer, Txn: newest.Txn, Positions: former.Positions, State: former.State}
 	for room := s.conn.MaxBatch() - 1; ; {
 		some := left[:min(room, len(left))]
 		left = left[len(some):]
@@ -229,14 +238,44 @@ func (s *shard) moveIn(ctx context.Context, ckpt *checkpoint, newest marker) err
 	}
 }
 
+// formerCheckpoint gives the checkpoint in the bucket that the newest marker
+// names: it may be ahead of the marker, by inputs that gave nothing to write.
+// Where that bucket is gone, the marker says enough.
+func (s *shard) formerCheckpoint(ctx context.Context, newest marker) (checkpoint, error) {
+	of := checkpoint{Txn: newest.Txn, Positions: newest.Positions, State: newest.State}
+	key := s.keys.common
+	if !s.withRegisters {
+		key = s.keys.registers
+	}
+	bucket, err := s.conn.Bucket(ctx, newest.Bucket)
+	if errors.Is(err, journal.ErrNoStream) {
+		return of, nil
+	}
+	if err != nil {
+		return of, fmt.Errorf("former bucket: %w", err)
+	}
+	entry, err := bucket.Get(ctx, key)
+	if errors.Is(err, journal.ErrNoKey) {
+		return of, nil
+	}
+	if err != nil {
+		return of, fmt.Errorf("former checkpoint: %w", err)
+	}
+	was, err := decodeCheckpoint(entry.Value)
+	if err != nil || was.Txn != newest.Txn || len(was.Positions) == 0 {
+		return of, err
+	}
+	return was, nil
+}
+
 // restore gives the registers: the bucket's, which are as of ckpt or newer,
 // then the changes of every marker after it, each one number above the one
 // before.
 func (s *shard) restore(ctx context.Context, ckpt checkpoint, register func(key, value []byte)) error {
 	err := s.bucket.Scan(ctx, "r", func(e journal.Entry) error {
-		var c registerChange
-		if err := json.Unmarshal(e.Value, &c); err != nil {
-			return fmt.Errorf("register %s: %w", e.Key, err)
+		c, err := decodeRegister(e.Value)
+		if err != nil {
+			return fmt.Errorf("%s: %w", e.Key, err)
 		}
 		register(c.Key, c.Value)
 		return nil
@@ -368,7 +407,7 @@ func (s *shard) flush(ctx context.Context) error {
 		c := registerChange{Key: []byte(key), Value: value}
 		change := journal.Change{Key: registerKey(c.Key)}
 		if value != nil {
-			change.Value = c.append(nil)
+			change.Value = encodeRegister(c)
 		}
 		changes = append(changes, change)
 		bytes += len(change.Value)

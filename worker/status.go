@@ -150,8 +150,11 @@ func (t *task) status(worker string) Status {
 
 // statusKey is the key of a task's record in the bucket.
 func statusKey(kind, task, token string) string {
-	return kind + "." + collection.KVKey(task) + "." + token
+	return taskKey(kind, task) + "." + token
 }
+
+// taskKey is what the keys of the records of all of a task's shards begin with.
+func taskKey(kind, task string) string { return kind + "." + collection.KVKey(task) }
 
 const (
 	heartbeat     = 3 * time.Second  // between two signs of life of a worker
@@ -266,16 +269,19 @@ func (s Status) same(o Status) bool {
 		s.Txns == o.Txns && s.Lag == o.Lag && s.Quarantined == o.Quarantined
 }
 
-// forget removes the records of tasks that are gone.
-func (r *reporter) forget(ctx context.Context, kind, task, token string) error {
-	key := statusKey(kind, task, token)
+// keepOnly removes the records of tasks that are not published, whoever wrote
+// them: no worker may have been there when a publication removed them.
+func (r *reporter) keepOnly(ctx context.Context, published map[string]bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.last, key)
-	if err := r.bucket.Delete(ctx, key); err != nil {
-		return fmt.Errorf("remove status of %s: %w", task, err)
-	}
-	return nil
+	return r.bucket.Scan(ctx, "", func(e journal.Entry) error {
+		task := e.Key[:max(strings.LastIndexByte(e.Key, '.'), 0)] // without the shard
+		if strings.HasPrefix(e.Key, signKey) || published[task] {
+			return nil
+		}
+		delete(r.last, e.Key)
+		return r.bucket.Delete(ctx, e.Key)
+	})
 }
 
 // ReadStatus gives the status records of all tasks. Those of a worker that

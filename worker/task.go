@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -130,13 +131,26 @@ func (e *env) quarantine(ctx context.Context, c, by string, m *journal.Message, 
 	if !errors.As(err, &size) {
 		return err
 	}
-	half := len(m.Data) / 2 // it fitted before it had headers: two messages hold it
-	o.Data, o.Header["Weir-Part"] = m.Data[:half], "1 of 2"
-	if err := e.keep(ctx, o); err != nil {
-		return err
+	return e.keepInParts(ctx, o)
+}
+
+// keepInParts stores a document that is too large for one message with its
+// headers as several: the first under its subject, the others with a number
+// behind it.
+func (e *env) keepInParts(ctx context.Context, o journal.Outgoing) error {
+	most := e.conn.MaxPayload() / 2 // the other half is more than the headers need
+	subject, data := o.Subject, o.Data
+	parts := (len(data) + most - 1) / most
+	for i := range parts {
+		o.Data, o.Header["Weir-Part"] = data[i*most:min((i+1)*most, len(data))], fmt.Sprintf("%d of %d", i+1, parts)
+		if i > 0 {
+			o.Subject = subject + "-" + strconv.Itoa(i+1)
+		}
+		if err := e.keep(ctx, o); err != nil {
+			return err
+		}
 	}
-	o.Subject, o.Data, o.Header["Weir-Part"] = o.Subject+"-2", m.Data[half:], "2 of 2"
-	return e.keep(ctx, o)
+	return nil
 }
 
 // keep stores a quarantined document. One that is there already is the same.

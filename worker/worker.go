@@ -84,7 +84,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		defer reporting.Done()
 		w.reporter.run(running, w.Status)
 	}()
-	snapshot := map[string]catalog.Record{}
+	snapshot := map[string]record{}
 	complete := false
 	err = bucket.Watch(ctx, "", func(e journal.Entry) {
 		switch {
@@ -94,12 +94,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		case e.Deleted:
 			delete(snapshot, e.Key)
 		default:
-			r, err := catalog.DecodeRecord(e.Value)
-			if err != nil {
-				w.options.Log.Error("read catalog", zap.String("key", e.Key), zap.Error(err))
-				return
-			}
-			snapshot[e.Key] = r
+			snapshot[e.Key] = readRecord(e)
 		}
 		if complete && (e.Key == "" || e.Key == catalog.PublicationKey) {
 			w.reconcile(ctx, running, snapshot)
@@ -128,7 +123,7 @@ func (w *Worker) Status() []Status {
 
 // reconcile makes the running tasks those of the snapshot: what is gone or
 // changed is drained, and only then what is new or changed starts.
-func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]catalog.Record) {
+func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]record) {
 	wanted := w.plan(snapshot)
 	w.mu.Lock()
 	var stopped []*task
@@ -143,12 +138,8 @@ func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]cat
 	}
 	w.mu.Unlock()
 	halt(stopped)
-	for _, old := range stopped {
-		if _, ok := wanted[old.key()]; !ok {
-			if err := w.reporter.forget(ctx, old.kind, old.env.task, old.env.token); err != nil {
-				w.options.Log.Warn("status", zap.Error(err))
-			}
-		}
+	if err := w.reporter.keepOnly(ctx, published(snapshot)); err != nil {
+		w.options.Log.Warn("status of tasks that are gone", zap.Error(err))
 	}
 	w.mu.Lock()
 	w.seen = true
@@ -219,16 +210,17 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 // checkpoint is name.token in the bucket of all tasks; a task with registers has
 // a bucket of its own, since one atomic batch reaches one stream.
 func openShard(ctx context.Context, e *env, name, target string, withRegisters bool) (*shard, error) {
-	config, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, name+"."+e.token
+	keys := keys{common: name + "." + e.token, registers: "checkpoint." + e.token}
+	config, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, keys.common
 	if withRegisters {
-		config, key = journal.BucketConfig{Name: registerBucket(e.task), Description: "registers of " + e.task}, "checkpoint."+e.token
+		config, key = journal.BucketConfig{Name: registerBucket(e.task), Description: "registers of " + e.task}, keys.registers
 	}
 	bucket, err := e.conn.EnsureBucket(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("bucket of checkpoints: %w", err)
 	}
 	return &shard{
-		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), key: key, withRegisters: withRegisters,
+		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), keys: keys, key: key, withRegisters: withRegisters,
 		stream: collection.StreamName(target), subject: collection.TxnSubject(target, e.task, e.token),
 		writer: nonce(), cut: e.cut, now: time.Now,
 	}, nil
