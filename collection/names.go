@@ -29,8 +29,10 @@ const maxName = 255
 // DocFilter is the one filter that reads all documents of a collection.
 func DocFilter(name string) string { return docRoot + EncodeToken(name) + ".>" }
 
-// TxnFilter matches the markers of all tasks that write to a collection.
-func TxnFilter(name string) string { return txnRoot + EncodeToken(name) + ".>" }
+// TxnFilter matches the markers of all shards of a task that writes to a collection.
+func TxnFilter(name, task string) string {
+	return txnRoot + EncodeToken(name) + "." + EncodeToken(task) + ".>"
+}
 
 // TxnSubject is the subject of a shard's markers in the stream that it writes.
 // The shard is its token, "<r>-<m>".

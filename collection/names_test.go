@@ -13,7 +13,7 @@ func TestNames(t *testing.T) {
 		{"all that is escaped", EncodeToken(".*> %\t\x7f"), "%2E%2A%3E%20%25%09%7F"},
 		{"all else as it is", EncodeToken(`!"#$&'()+,-/:;<=?@[\]^_{|}~`), `!"#$&'()+,-/:;<=?@[\]^_{|}~`},
 		{"marker", TxnSubject("acmeCo/totals", "acmeCo/v1.totals", "0-1"), "weir.txn.acmeCo/totals.acmeCo/v1%2Etotals.0-1"},
-		{"markers", TxnFilter("acmeCo/totals"), "weir.txn.acmeCo/totals.>"},
+		{"markers", TxnFilter("acmeCo/totals", "acmeCo/to.tals"), "weir.txn.acmeCo/totals.acmeCo/to%2Etals.>"},
 		{"publishing without key", PubSubject("acmeCo/orders"), "weir.pub.acmeCo/orders"},
 		{"publishing with key", PubSubject("acmeCo/orders", "a.b", "", "7"), "weir.pub.acmeCo/orders.a%2Eb.%e.7"},
 		{"inbox", PubFilter(), "weir.pub.>"},

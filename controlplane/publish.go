@@ -185,6 +185,7 @@ func plan(was map[string]catalog.Record, want map[string]catalog.Record, o Optio
 		default:
 			p.Changed = append(p.Changed, r.Name())
 			faults = append(faults, incompatible(old.Collection, r.Collection)...)
+			faults = append(faults, redirected(old.Capture, r.Capture)...)
 		}
 		changes[key] = &r
 	}
@@ -225,6 +226,33 @@ func incompatible(old, now *catalog.Collection) catalog.Errors {
 		add("/partitions", fmt.Sprintf("the number of partitions of a published collection cannot change: it is %d", old.Partitions))
 	}
 	return faults
+}
+
+// redirected refuses another target of a capture: its connector's state stands
+// in the markers of the collection that it wrote.
+func redirected(old, now *catalog.Capture) catalog.Errors {
+	if old == nil || now == nil {
+		return nil
+	}
+	was := targets(old)
+	for i, b := range now.Bindings {
+		if len(was) == 0 || slices.Contains(was, b.Target) {
+			continue
+		}
+		f := fault(now.Origin, "captures", now.Name, fmt.Errorf("the target of a published capture cannot change: it is %s, where the capture's progress is kept", strings.Join(was, ", ")))
+		f.Path += fmt.Sprintf("/bindings/%d/target", i)
+		f.Hint = "publish the capture under another name: it then starts from the beginning"
+		return catalog.Errors{f}
+	}
+	return nil
+}
+
+func targets(c *catalog.Capture) []string {
+	var names []string
+	for _, b := range c.Bindings {
+		names = append(names, b.Target)
+	}
+	return names
 }
 
 // carryBlocks keeps the block of sequences of each collection. A stream that

@@ -181,6 +181,22 @@ func TestStreamMadeAgain(t *testing.T) {
 	}
 }
 
+// TestCaptureTarget refuses another target of a published capture, and takes a
+// capture of another name.
+func TestCaptureTarget(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	to := func(capture, target string) *catalog.Catalog {
+		return &catalog.Catalog{Captures: map[string]*catalog.Capture{capture: {Name: capture, Bindings: []catalog.CaptureBinding{{Target: target}}, Origin: catalog.Origin{File: "flow.yaml", Line: 7}}}}
+	}
+	publish(t, conn, to("acmeCo/in", "acmeCo/a"), "/flow")
+	_, err := controlplane.Publish(context.Background(), conn, to("acmeCo/in", "acmeCo/b"), controlplane.Options{Catalog: "/flow"})
+	var faults catalog.Errors
+	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Path != "/captures/acmeCo~1in/bindings/0/target" || faults[0].Line != 7 || !strings.Contains(faults[0].Message, "acmeCo/a") || faults[0].Hint == "" {
+		t.Errorf("another target: %v", err)
+	}
+	publish(t, conn, to("acmeCo/other", "acmeCo/b"), "/flow")
+}
+
 // TestForeignStream does not take over what is not Weir's.
 func TestForeignStream(t *testing.T) {
 	s := weirtest.Server(t)

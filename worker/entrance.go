@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"weir/collection"
 	"weir/document"
@@ -22,17 +23,35 @@ type Entrance struct {
 	batch   *journal.Batch
 	shard   shard
 	bytes   int
+	flushed time.Time // when the newest marker was written
+	now     func() time.Time
 }
+
+// entranceTask stands for the task in the subjects of entrances' markers. No
+// catalog name holds a tilde.
+const entranceTask = "~entrance"
+
+const (
+	// entranceRest is how old an entrance's newest marker may be for its next
+	// one to follow it; after a longer rest it starts with another subject.
+	entranceRest = 10 * time.Minute
+	// entranceKept is how old the newest marker of an entrance must be to be
+	// removed by others: nothing will follow it.
+	entranceKept = time.Hour
+)
 
 // NewEntrance opens a way into a collection.
 func NewEntrance(conn *journal.Conn, target *collection.Collection) *Entrance {
-	e := &Entrance{conn: conn, target: target, checker: target.Checker()}
-	e.shard = shard{
+	return &Entrance{conn: conn, target: target, checker: target.Checker(), shard: entranceShard(conn, target), now: time.Now}
+}
+
+// entranceShard has markers that nobody else's follow.
+func entranceShard(conn *journal.Conn, target *collection.Collection) shard {
+	return shard{
 		conn: conn, stream: target.StreamName(), writer: nonce(),
-		subject: collection.TxnSubject(target.Name, "~entrance", nonce()),
+		subject: collection.TxnSubject(target.Name, entranceTask, nonce()),
 		cut:     func(string) error { return nil },
 	}
-	return e
 }
 
 // Add checks a document and puts a copy of it into the open batch. The error
@@ -66,8 +85,14 @@ func (e *Entrance) Flush(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	n := e.batch.Len()
+	if e.now().Sub(e.flushed) > entranceRest {
+		if err := e.removeMarkers(ctx); err != nil {
+			return 0, err
+		}
+		e.shard = entranceShard(e.conn, e.target)
+	}
 	err := e.shard.append(ctx, transaction{batch: e.batch})
-	e.batch, e.bytes = nil, 0
+	e.batch, e.bytes, e.flushed = nil, 0, e.now()
 	if err != nil {
 		return 0, fmt.Errorf("write to %s: %w", e.target.Name, err)
 	}
@@ -80,8 +105,28 @@ func (e *Entrance) Close(ctx context.Context) error {
 		e.batch.Abandon()
 		e.batch = nil
 	}
-	if e.shard.seq == 0 {
-		return nil
-	}
+	return e.removeMarkers(ctx)
+}
+
+func (e *Entrance) removeMarkers(ctx context.Context) error {
 	return e.conn.Purge(ctx, e.shard.stream, e.shard.subject, e.shard.seq)
+}
+
+// tidyEntrances removes the markers of entrances that ended without removing
+// them: of a process that was killed.
+func tidyEntrances(ctx context.Context, conn *journal.Conn, target *collection.Collection, now time.Time) error {
+	newest := map[string]journal.Message{} // by subject
+	err := conn.ReadAll(ctx, target.StreamName(), collection.TxnFilter(target.Name, entranceTask), 0, func(m journal.Message) error {
+		newest[m.Subject] = journal.Message{Seq: m.Seq, Time: m.Time}
+		return nil
+	})
+	for subject, m := range newest {
+		if err == nil && now.Sub(m.Time) > entranceKept {
+			err = conn.Purge(ctx, target.StreamName(), subject, m.Seq)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("markers of entrances: %w", err)
+	}
+	return nil
 }

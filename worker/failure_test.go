@@ -239,6 +239,66 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
+// TestTooLargeQuarantine keeps the derived document that no message holds in
+// quarantine, in parts, and goes on.
+func TestTooLargeQuarantine(t *testing.T) {
+	module := "export function fromIn({ doc }) {\n  return { id: doc.id, text: 'x'.repeat(doc.n * 100000) };\n}"
+	files := flow("stop", module)
+	files["flow.yaml"] = strings.Replace(files["flow.yaml"], "  acmeCo/out:\n", "  acmeCo/out:\n    onInvalid: quarantine\n", 1)
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	c := weirtest.Publish(t, conn, weirtest.Files(t, files))
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], `{"id":"a","n":1}`, `{"id":"b","n":90}`, `{"id":"c","n":1}`)
+	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
+	if got := len(weirtest.Documents(t, conn, "acmeCo/out")); got != 2 {
+		t.Errorf("%d documents derived, want 2", got)
+	}
+	var whole []byte
+	for i, m := range quarantined(t, conn, "acmeCo/out") {
+		if m.Header["Weir-Rule"] != "size" || m.Header["Weir-Part"] != fmt.Sprintf("%d of 3", i+1) {
+			t.Errorf("part %d: %v", i+1, m.Header)
+		}
+		whole = append(whole, m.Data...)
+	}
+	if want := `{"id":"b","text":"` + strings.Repeat("x", 9000000) + `"}`; string(whole) != want {
+		t.Errorf("the parts make %d bytes, want %d", len(whole), len(want))
+	}
+}
+
+// TestReducedInvalid meets a document that is valid by itself, but not what it
+// reduces to with the row that the table holds: it goes to quarantine alone.
+func TestReducedInvalid(t *testing.T) {
+	dir := t.TempDir()
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	c := weirtest.Publish(t, conn, weirtest.Files(t, map[string]string{"flow.yaml": `
+collections:
+  acmeCo/sums:
+    key: [/id]
+    onInvalid: quarantine
+    schema:
+      type: object
+      required: [id]
+      reduce: {strategy: merge}
+      properties:
+        id: {type: string}
+        n: {type: integer, maximum: 100, reduce: {strategy: sum}}
+materializations:
+  acmeCo/db:
+    endpoint: {sqlite: {path: out.db}}
+    bindings: [{source: acmeCo/sums, resource: {table: sums}}]
+`}))
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, dir))
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/sums"], `{"id":"a","n":60}`, `{"id":"b","n":1}`)
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/sums")
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/sums"], `{"id":"b","n":2}`, `{"id":"a","n":61}`, `{"id":"b","n":3}`)
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/sums")
+	weirtest.Same(t, "table", weirtest.Rows(t, filepath.Join(dir, "out.db"), "select id, n from sums"), map[string]string{"a": "60", "b": "6"})
+	bad := quarantined(t, conn, "acmeCo/sums")
+	if len(bad) != 1 || string(bad[0].Data) != `{"id":"a","n":61}` || bad[0].Header["Weir-Rule"] != "maximum" || bad[0].Header["Weir-Task"] != "acmeCo/db" {
+		t.Errorf("quarantine: %+v", bad)
+	}
+}
+
 // TestServerAway stops the NATS server and starts it again: the task waits
 // and goes on by itself.
 func TestServerAway(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"weir/collection"
 	"weir/document"
@@ -45,6 +46,9 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 	b.source = &source{key: positionKey(inboxTask, 0, e.token, target.Name), collection: target, filter: collection.PubFilter()}
 	b.at = b.shard.positions.clone()
 	if err := b.purge(ctx, b.at[b.source.key]); err != nil { // a start may have ended between commit and purge
+		return err
+	}
+	if err := tidyEntrances(ctx, e.conn, target, time.Now()); err != nil {
 		return err
 	}
 	in, err := openMerge(ctx, e.conn, inboxTask+"/"+e.task, e.token, []*source{b.source}, b.at, e.limits.ReadAhead)

@@ -100,3 +100,35 @@ func FuzzMarker(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRegister does the same with registers' records.
+func FuzzRegister(f *testing.F) {
+	f.Add([]byte(`[1,"AGsA",{"n":1}]`))
+	f.Add([]byte(`[1,"AGsB"]`))
+	f.Add([]byte(`[2,"AGsB",1]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c, err := decodeRegister(text)
+		if err != nil {
+			return
+		}
+		again, err := decodeRegister(encodeRegister(c))
+		if err != nil || !bytes.Equal(again.Key, c.Key) || (again.Value == nil) != (c.Value == nil) {
+			t.Errorf("%v came back as %v, %v", c, again, err)
+		}
+	})
+}
+
+func TestRegisterRecordErrors(t *testing.T) {
+	for text, want := range map[string]string{
+		`[]`:             "empty",
+		`[2,"AGsA",1]`:   "format version 2",
+		`["AGsA",1]`:     "version",
+		`[1]`:            "0 members",
+		`[1,"AGsA",1,2]`: "3 members",
+		`{"v":1}`:        "register:",
+	} {
+		if _, err := decodeRegister([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

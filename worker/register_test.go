@@ -41,6 +41,47 @@ func TestRegisterComesAndGoes(t *testing.T) {
 	}
 }
 
+// TestProgressMoves publishes a derivation with a register after it has read
+// documents that gave no outputs: they count as read.
+func TestProgressMoves(t *testing.T) {
+	without := counted(false)
+	without["out.js"] = strings.Replace(without["out.js"], "  return", "  if (doc.n === 7) return;\n  return", 1)
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	c := weirtest.Publish(t, conn, weirtest.Files(t, without))
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	for _, document := range []string{`{"id":"a","n":1}`, `{"id":"b","n":7}`} {
+		weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], document)
+		weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
+	}
+	weirtest.Publish(t, conn, weirtest.Files(t, counted(true)))
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], `{"id":"c","n":7}`)
+	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
+	waitFor(t, "the third document", func() bool { return len(weirtest.Documents(t, conn, "acmeCo/out")) > 1 })
+	if got, want := texts(weirtest.Documents(t, conn, "acmeCo/out")), `{"id":"a"} {"id":"c","nth":1}`; got != want {
+		t.Errorf("derived %s, want %s", got, want)
+	}
+}
+
+// TestUnreadableRecord publishes what only a newer weir can read: the task
+// says so, and the others run.
+func TestUnreadableRecord(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	weirtest.Publish(t, conn, weirtest.Files(t, counted(false)))
+	bucket, err := conn.EnsureBucket(weirtest.Context(t), journal.BucketConfig{Name: worker.CatalogBucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bucket.Put(weirtest.Context(t), "materialization.acmeCo/new", []byte(`{"v":99}`)); err != nil {
+		t.Fatal(err)
+	}
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	s := weirtest.State(t, w, worker.KindMaterialization, "acmeCo/new", worker.StateFailed)
+	if s.Why.Code != "catalog" || !strings.Contains(s.Why.Message, "version 99") {
+		t.Errorf("status: %+v", s.Why)
+	}
+	weirtest.State(t, w, worker.KindDerivation, "acmeCo/out", worker.StateRunning)
+}
+
 // TestRegistersLost removes the bucket of a task's registers: the task says
 // so and stands still, since whatever it derived now would be wrong.
 func TestRegistersLost(t *testing.T) {
@@ -82,6 +123,11 @@ func TestWorkerGone(t *testing.T) {
 	}
 	all, err := worker.ReadStatus(weirtest.Context(t), conn)
 	if err != nil {
+		t.Fatal(err)
+	}
+	// This task was removed while no worker was there.
+	removed := `{"v":1,"task":"acmeCo/removed","kind":"capture","shard":"0-1","worker":"gone","state":"failed"}`
+	if _, err := bucket.Put(weirtest.Context(t), "capture.acmeCo/removed.0-1", []byte(removed)); err != nil {
 		t.Fatal(err)
 	}
 	if len(all) != 1 || all[0].State != worker.StatePending || all[0].Why == nil || all[0].Why.Code != "worker-gone" {
