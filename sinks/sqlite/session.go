@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	stageLimit = 32 << 20 // bytes of rows kept in memory before the transaction's lock is taken
-	checkEvery = 256      // rows written between two looks at the context
-	maxLoad    = 64       // keys looked up by one query
+	stageLimit = 8 << 20 // bytes of rows kept in memory before the transaction's lock is taken
+	checkEvery = 256     // rows written between two looks at the context
+	maxLoad    = 64      // keys looked up by one query
 )
 
 // session is one shard's connection. A transaction goes through these steps:
