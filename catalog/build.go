@@ -15,8 +15,10 @@ import (
 type builtCollection struct {
 	entry  *entry[collectionFile]
 	spec   *Collection
-	schema *schema.Schema // nil when it does not compile, and then nothing is checked against it
-	shape  *schema.Shape
+	schema *schema.Schema // of what is written; nil when it does not compile, and then nothing is checked against it
+	// What documents look like when they are written, and when they are read: the same
+	// where one schema is for both. Nil when that is not known.
+	written, shape *schema.Shape
 }
 
 // build makes specs of what was read, and checks them.
@@ -63,60 +65,10 @@ func (l *loader) buildCollection(e *entry[collectionFile]) *builtCollection {
 			l.errorf(f.At.must("partitions"), "", "the number of partitions is a power of two: %d or %d, not %d", below, below*2, n)
 		}
 	}
-	var ok bool
-	if spec.Schema, b.schema, ok = l.compileSchema(f.Schema); ok {
-		b.shape = b.schema.Shape()
-		l.checkTopLevel(b)
-	}
+	l.buildSchemas(b)
 	l.checkKey(b)
 	l.buildProjections(b)
 	return b
-}
-
-func (l *loader) checkTopLevel(b *builtCollection) {
-	if b.shape.Types == schema.TypeObject {
-		return
-	}
-	at := b.entry.file.Schema.At
-	switch b.shape.Types {
-	case 0:
-		l.errorf(at, "", "no document can be valid by this schema")
-	case schema.AnyType:
-		l.errorf(at, "say type: object at its top level", "the schema takes values of any type: a document is an object")
-	default:
-		l.errorf(at, "say type: object at its top level", "the schema takes values of type %s: a document is an object", list(b.shape.Types.Names()))
-	}
-	b.shape = nil // its locations would be reported once more, one by one
-}
-
-// keyTypes are the types that a component of a key may have.
-const keyTypes = schema.TypeBoolean | schema.TypeInteger | schema.TypeString
-
-func (l *loader) checkKey(b *builtCollection) {
-	f := b.entry.file
-	at, ok := f.At.field("key")
-	if !ok || at.node.kind != kindArray {
-		return
-	}
-	if len(f.Key) == 0 {
-		l.errorf(at, "as in: key: [/id]", "the key is empty")
-	}
-	for i, text := range f.Key {
-		p := at.item(i)
-		pointer, ok := l.keyPointer(p, text, f.Key[:i])
-		if !ok || b.shape == nil {
-			continue
-		}
-		sub, exists := b.shape.Locate(pointer)
-		switch {
-		case exists == schema.Cannot || exists == schema.Implicit:
-			l.unknownLocation(p, b, pointer)
-		case exists == schema.May && sub.Default == nil:
-			l.errorf(p, "require it and all that it stands in, or give it a default", "%s may be missing: every document has its key", text)
-		default:
-			l.checkKeyTypes(p, text, sub.Types, keyTypes)
-		}
-	}
 }
 
 // keyPointer parses a component of a key that stands behind others.
@@ -149,20 +101,26 @@ func (l *loader) checkKeyTypes(p *place, text string, types, allowed schema.Type
 	case len(names) == 0:
 		l.errorf(p, "give it the type boolean, integer or string", "no value is possible at %s", text)
 	default:
-		l.errorf(p, "a key is made of booleans, integers and strings", "%s can be of type %s", text, list(names))
+		l.errorf(p, "a key is made of booleans, integers and strings, or null instead of one", "%s can be of type %s", text, list(names))
 	}
 	return false
 }
 
-// unknownLocation reports a pointer to what the schema does not describe.
+// unknownLocation reports a pointer to what no document has that is read.
 func (l *loader) unknownLocation(p *place, b *builtCollection, pointer document.Pointer) {
+	sides := b.sides()
+	l.unknownIn(p, sides[len(sides)-1], b.spec.Name, pointer)
+}
+
+// unknownIn reports a pointer to what a schema does not describe.
+func (l *loader) unknownIn(p *place, s side, name string, pointer document.Pointer) {
 	hint := "describe it in the schema"
 	for depth := range pointer {
-		sub, exists := b.shape.Locate(pointer[:depth+1])
+		sub, exists := s.shape.Locate(pointer[:depth+1])
 		if exists != schema.Cannot && exists != schema.Implicit {
 			continue
 		}
-		parent, _ := b.shape.Locate(pointer[:depth])
+		parent, _ := s.shape.Locate(pointer[:depth])
 		if parent == nil {
 			parent = sub
 		}
@@ -173,7 +131,7 @@ func (l *loader) unknownLocation(p *place, b *builtCollection, pointer document.
 		}
 		break
 	}
-	l.errorf(p, hint, "the schema of %s has no %s", b.spec.Name, pointer)
+	l.errorf(p, hint, "the %s of %s has no %s", s.name, name, pointer)
 }
 
 func (l *loader) buildProjections(b *builtCollection) {

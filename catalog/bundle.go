@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -33,6 +34,8 @@ type bundle struct {
 	ids       map[string]target // what $id gives URLs of its own
 	visited   map[*node]bool
 	refs      []reference
+	special   special         // what may be referred to by Flow's URLs; nil: nothing
+	used      map[string]bool // of these
 }
 
 // resource is one file, or a schema that stands inside a catalog's file.
@@ -57,10 +60,15 @@ type reference struct {
 // compileSchema bundles and compiles the schema at ref. It reports what is wrong
 // and then returns false.
 func (l *loader) compileSchema(ref schemaRef) (schema.Source, *schema.Schema, bool) {
+	return l.compileBundle(ref, nil)
+}
+
+// compileBundle is compileSchema of one that may refer to special schemas.
+func (l *loader) compileBundle(ref schemaRef, known special) (schema.Source, *schema.Schema, bool) {
 	if ref.At == nil {
 		return schema.Source{}, nil, false
 	}
-	b := &bundle{loader: l, resources: map[string]*resource{}, ids: map[string]target{}, visited: map[*node]bool{}}
+	b := &bundle{loader: l, resources: map[string]*resource{}, ids: map[string]target{}, visited: map[*node]bool{}, special: known, used: map[string]bool{}}
 	before := len(l.errs)
 	root, fragment := b.root(ref.At)
 	b.resolveAll()
@@ -71,6 +79,14 @@ func (l *loader) compileSchema(ref schemaRef) (schema.Source, *schema.Schema, bo
 	source := schema.Source{URL: root.name(dir) + fragment, Resources: make(map[string]json.RawMessage, len(b.order))}
 	for _, r := range b.order {
 		source.Resources[r.name(dir)] = r.place.node.json()
+	}
+	for _, name := range Names(b.used) {
+		resources, err := known[name]()
+		if err != nil {
+			b.errorf(ref.At, "", "%s: %s", name, err)
+			return schema.Source{}, nil, false
+		}
+		maps.Copy(source.Resources, resources)
 	}
 	compiled, err := schema.Compile(source)
 	if err != nil {
@@ -168,7 +184,7 @@ func (b *bundle) identify(r *resource, p *place, base *url.URL) *url.URL {
 			r.anchors = append(r.anchors, at.node.text)
 		}
 	}
-	id, ok := p.field("$id")
+	id, ok := p.field(r.idKeyword())
 	if !ok || id.node.kind != kindString {
 		return base
 	}
@@ -185,6 +201,14 @@ func (b *bundle) identify(r *resource, p *place, base *url.URL) *url.URL {
 	return u
 }
 
+// idKeyword is where a schema says its URL.
+func (r *resource) idKeyword() string {
+	if draft, ok := r.place.field("$schema"); ok && strings.Contains(draft.node.text, "/draft-04/") {
+		return "id"
+	}
+	return "$id"
+}
+
 // resolveAll resolves the references, and those of the files that they lead to.
 func (b *bundle) resolveAll() {
 	for len(b.refs) > 0 {
@@ -198,8 +222,8 @@ func (b *bundle) resolveAll() {
 
 func (b *bundle) resolve(ref reference) {
 	text := ref.at.node.text
-	if strings.HasPrefix(text, "flow://") {
-		b.later(ref.at, text, "write the schema out")
+	if strings.HasPrefix(text, flowScheme) {
+		b.useSpecial(ref.at, text)
 		return
 	}
 	written, err := url.Parse(text)
@@ -218,6 +242,23 @@ func (b *bundle) resolve(ref reference) {
 	}
 	if fragment != "" && ref.at.token == "$ref" {
 		b.fragment(ref.at, found, fragment)
+	}
+}
+
+// useSpecial notes that a schema of Flow's is referred to.
+func (b *bundle) useSpecial(at *place, text string) {
+	name, _, _ := strings.Cut(text, "#")
+	switch {
+	case b.special == nil:
+		b.errorf(at, "use it in a readSchema beside a writeSchema, or write the schema out", "%s stands for a schema in a readSchema alone", name)
+	case b.special[name] == nil:
+		hint := "known are " + list(Names(b.special))
+		if near := nearest(name, Names(b.special)); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		b.errorf(at, hint, "there is no schema %s", name)
+	default:
+		b.used[name] = true
 	}
 }
 

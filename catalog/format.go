@@ -15,8 +15,10 @@ type catalogFile struct {
 // collectionFile is one entry of collections.
 type collectionFile struct {
 	located
-	Key         []string              `flow:"key,required" hint:"as in: key: [/id]" format:"pointer" doc:"JSON pointers to the values that together identify a document, in order. Documents of one key are reduced into one. Each must be a required boolean, integer or string of the schema, or have a default."`
-	Schema      schemaRef             `flow:"schema,required" hint:"a JSON schema, inline or the name of its file" doc:"The JSON schema of the documents."`
+	Key         []string              `flow:"key,required" hint:"as in: key: [/id]" format:"pointer" doc:"JSON pointers to the values that together identify a document, in order. Documents of one key are reduced into one. Each must be a boolean, integer or string (or null, beside one of these) by the schema, or by both, and required or have a default."`
+	Schema      schemaRef             `flow:"schema" doc:"The JSON schema of the documents, when they are written and when they are read. It is needed, unless there are writeSchema and readSchema."`
+	WriteSchema schemaRef             `flow:"writeSchema" doc:"The JSON schema of documents that are written: what captures, derivations and publishers may bring. It goes with readSchema."`
+	ReadSchema  schemaRef             `flow:"readSchema" doc:"The JSON schema of documents that are read: what derivations, destinations and weir read meet. It may refer to flow://write-schema and flow://relaxed-write-schema (the same without type, required and format). It goes with writeSchema."`
 	Projections map[string]projection `flow:"projections" doc:"Names of your own for locations of the documents, by field name. Destinations use them as names of columns."`
 	Partitions  *int                  `flow:"partitions" min:"1" max:"1024" default:"16" doc:"Number of partitions, a power of two. It bounds into how many shards a reader can be split, and cannot be changed later."`
 	OnInvalid   string                `flow:"onInvalid" enum:"stop|quarantine" default:"stop" doc:"What happens to a document that fails the schema: stop the task that meets it, or put the document into quarantine and go on."`
@@ -24,8 +26,6 @@ type collectionFile struct {
 	ExpectPubID string                `flow:"expectPubId" ignored:"a field of Flow's control plane"`
 	Delete      offFlag               `flow:"delete" doc:"Only false: what is no longer in the catalog stops."`
 	Reset       offFlag               `flow:"reset" doc:"Only false."`
-	WriteSchema struct{}              `flow:"writeSchema" later:"use schema for both, writing and reading"`
-	ReadSchema  struct{}              `flow:"readSchema" later:"use schema for both, writing and reading"`
 	Journals    struct{}              `flow:"journals" later:"collections live in JetStream alone for now"`
 	Layout      struct{}              `flow:"layout" later:"one document a message, its key in the subject, is the only layout for now"`
 	Retention   struct{}              `flow:"retention" later:"collections keep all documents for now"`

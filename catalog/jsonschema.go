@@ -42,6 +42,9 @@ func structSchema(t reflect.Type) shapeText {
 	if len(required) > 0 {
 		out["required"] = required
 	}
+	if c, ok := reflect.New(t).Interface().(interface{ constrain(s shapeText) }); ok {
+		c.constrain(out)
+	}
 	return out
 }
 

@@ -30,8 +30,9 @@ const (
 // with a Derivation is also a task.
 type Collection struct {
 	Name        string                `json:"name"`
-	Key         []string              `json:"key"` // JSON pointers, in key order
-	Schema      schema.Source         `json:"schema"`
+	Key         []string              `json:"key"`                   // JSON pointers, in key order
+	Schema      schema.Source         `json:"schema"`                // of documents that are written
+	ReadSchema  *schema.Source        `json:"readSchema,omitempty"`  // of documents that are read; nil: Schema
 	Projections map[string]Projection `json:"projections,omitempty"` // by field name
 	Partitions  int                   `json:"partitions"`            // a power of two, 1 to 1024
 	OnInvalid   string                `json:"onInvalid"`             // OnInvalidStop or OnInvalidQuarantine

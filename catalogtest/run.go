@@ -254,7 +254,7 @@ func (t *test) verify(ctx context.Context, step *catalog.Verify) error {
 	if !ok {
 		return fmt.Errorf("collection %s is not in the catalog", step.Collection.Name)
 	}
-	combiner := c.NewCombiner(collection.CombinerOptions{Sorted: true})
+	combiner := c.ForReading().NewCombiner(collection.CombinerOptions{Sorted: true})
 	defer combiner.Close()
 	err := t.conn.ReadAll(ctx, c.StreamName(), collection.DocFilter(c.Name), 0, func(m journal.Message) error { return combiner.Add(m.Data) })
 	if err != nil {

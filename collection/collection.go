@@ -13,6 +13,9 @@ import (
 // A Collection is a catalog collection, compiled. It does not change and is safe
 // for concurrent use; what has scratch memory ([Checker], [Combiner]) is made for
 // each goroutine.
+//
+// It is the collection as its writers see it: what they write is valid by Schema.
+// Readers take [Collection.ForReading].
 type Collection struct {
 	Name       string
 	Spec       *catalog.Collection
@@ -20,7 +23,8 @@ type Collection struct {
 	Key        *document.Key
 	Partitions int
 
-	docPrefix string // weir.doc.<c>. with the dot
+	docPrefix string      // weir.doc.<c>. with the dot
+	reading   *Collection // as readers see it; nil: the same
 }
 
 // New compiles the schema and the key of a checked catalog's collection.
@@ -46,15 +50,37 @@ func compile(spec *catalog.Collection) (*Collection, error) {
 	if err != nil {
 		return nil, err // it names the schema
 	}
+	read := s
+	if spec.ReadSchema != nil {
+		if read, err = schema.Compile(*spec.ReadSchema); err != nil {
+			return nil, fmt.Errorf("readSchema: %w", err)
+		}
+	}
 	key, err := document.NewKey(spec.Key)
 	if err != nil {
 		return nil, err // it names the key
 	}
-	setDefaults(key, s)
-	return &Collection{
+	setDefaults(key, s, read)
+	c := &Collection{
 		Name: spec.Name, Spec: spec, Schema: s, Key: key, Partitions: spec.Partitions,
 		docPrefix: docRoot + EncodeToken(spec.Name) + ".",
-	}, nil
+	}
+	if read != s {
+		reading := *c
+		reading.Schema = read
+		c.reading = &reading
+	}
+	return c, nil
+}
+
+// ForReading is the collection as its readers see it: its Schema is the one of
+// documents that are read, and what is made of it ([Checker], [Combiner]) goes by
+// that. All else is the same.
+func (c *Collection) ForReading() *Collection {
+	if c.reading == nil {
+		return c
+	}
+	return c.reading
 }
 
 // checkName refuses names whose stream the server would refuse, or would share
@@ -73,18 +99,23 @@ func checkName(name string) error {
 }
 
 // setDefaults lets a schema's default stand in for a key component that a document
-// leaves out.
-func setDefaults(key *document.Key, s *schema.Schema) {
-	shape := s.Shape()
-	for i, pointer := range key.Pointers {
-		sub, exists := shape.Locate(pointer)
-		if exists == schema.Cannot || sub == nil || sub.Default == nil {
-			continue
+// leaves out. A key is the same for who writes and who reads: the default may stand
+// in either schema.
+func setDefaults(key *document.Key, schemas ...*schema.Schema) {
+	for _, s := range schemas {
+		shape := s.Shape()
+		for i, pointer := range key.Pointers {
+			sub, exists := shape.Locate(pointer)
+			if exists == schema.Cannot || sub == nil || sub.Default == nil {
+				continue
+			}
+			if key.Defaults == nil {
+				key.Defaults = make([][]byte, len(key.Pointers))
+			}
+			if key.Defaults[i] == nil {
+				key.Defaults[i] = sub.Default
+			}
 		}
-		if key.Defaults == nil {
-			key.Defaults = make([][]byte, len(key.Pointers))
-		}
-		key.Defaults[i] = sub.Default
 	}
 }
 

@@ -124,6 +124,12 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 		}
 	}
 	r := sinks.ValidateRequest{Task: spec.Name, Config: spec.Endpoint.Config, DataDir: k.DataDir}
-	_, err = sinks.Resolve(ctx, sink, r, enabled, func(name string) (*collection.Collection, error) { return collection.New(c.Collections[name]) })
+	_, err = sinks.Resolve(ctx, sink, r, enabled, func(name string) (*collection.Collection, error) {
+		source, err := collection.New(c.Collections[name])
+		if err != nil {
+			return nil, err
+		}
+		return source.ForReading(), nil
+	})
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -221,6 +222,10 @@ func incompatible(old, now *catalog.Collection) catalog.Errors {
 	}
 	if !slices.Equal(old.Key, now.Key) {
 		add("/key", fmt.Sprintf("the key of a published collection cannot change: it is [%s], its documents are stored under it", strings.Join(old.Key, ", ")))
+	} else {
+		for i, was := range changedDefaults(old, now) {
+			add("/key/"+strconv.Itoa(i), fmt.Sprintf("the default of %s in a published collection cannot change: documents without it are stored under %s", now.Key[i], was))
+		}
 	}
 	if old.Partitions != now.Partitions {
 		add("/partitions", fmt.Sprintf("the number of partitions of a published collection cannot change: it is %d", old.Partitions))

@@ -98,6 +98,30 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestRefusedDefault refuses another default of a key's component, whichever of the
+// schemas it stands in; what it means for the key is what counts, not how it is written.
+func TestRefusedDefault(t *testing.T) {
+	const text = `
+collections:
+  acmeCo/a:
+    key: [/id, /part, /run]
+    writeSchema: {type: object, required: [id], properties: {id: {type: string}, part: {type: integer, default: 1}, run: {type: ["null", string], default: null}}}
+    readSchema: {allOf: [{$ref: "flow://relaxed-write-schema"}, {type: object, required: [id], properties: {id: {type: string}, part: {type: integer}, run: {type: ["null", string]}}}]}
+`
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	publish(t, conn, build(t, text, module), "/flow")
+	c := build(t, strings.NewReplacer("default: 1", "default: 2", "default: null", "default: x").Replace(text), module)
+	_, err := controlplane.Publish(context.Background(), conn, c, controlplane.Options{Catalog: "/flow"})
+	if err == nil || !strings.Contains(err.Error(), "/collections/acmeCo~1a/key/1: the default of /part in a published collection cannot change: documents without it are stored under 1 (publish a new collection") ||
+		!strings.Contains(err.Error(), "/collections/acmeCo~1a/key/2: the default of /run in a published collection cannot change: documents without it are stored under null") {
+		t.Errorf("defaults: %v", err)
+	}
+	same := strings.Replace(text, "part: {type: integer}, run", "part: {type: integer, default: 1}, run", 1)
+	if p := publish(t, conn, build(t, same, module), "/flow"); names(p.Changed) != "acmeCo/a" {
+		t.Errorf("the same default in both schemas: %+v", p)
+	}
+}
+
 // TestRefused lists what a publication refuses, with the place of each fault.
 func TestRefused(t *testing.T) {
 	conn := weirtest.Connect(t, weirtest.Server(t))

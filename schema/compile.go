@@ -25,7 +25,7 @@ func Compile(src Source) (s *Schema, err error) {
 	if err != nil {
 		return nil, err
 	}
-	target, err := res.absolute(src.URL)
+	target, err := absolute(src.URL)
 	if err != nil {
 		return nil, &CompileError{URL: src.URL, Reason: err.Error()}
 	}
@@ -56,7 +56,7 @@ func readResources(texts map[string]json.RawMessage) (*resources, error) {
 		if strings.Contains(name, "#") {
 			return nil, &CompileError{URL: name, Reason: "the URL of a resource has no fragment"}
 		}
-		at, err := res.absolute(name)
+		at, err := absolute(name)
 		if err != nil {
 			return nil, &CompileError{URL: name, Reason: err.Error()}
 		}
@@ -79,7 +79,8 @@ func readResources(texts map[string]json.RawMessage) (*resources, error) {
 	return res, err
 }
 
-func (res *resources) absolute(ref string) (string, error) {
+// absolute completes the URL of a resource.
+func absolute(ref string) (string, error) {
 	u, err := url.Parse(ref)
 	if err != nil {
 		return "", err
@@ -133,6 +134,7 @@ func (res *resources) compile(target string) (*jsonschema.Schema, error) {
 	c.Formats = formats()
 	c.LoadURL = func(u string) (io.ReadCloser, error) { return nil, &missing{u} }
 	c.RegisterExtension(reduceKeyword, nil, reduceExtension{})
+	c.RegisterExtension(defaultKeyword, nil, defaultExtension{})
 	// A nil decoder is none: v5 would assert contents in drafts before 2019-09.
 	for name := range jsonschema.Decoders {
 		c.Decoders[name] = nil

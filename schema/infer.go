@@ -78,7 +78,7 @@ func (in *inference) condition(s *jsonschema.Schema) *Shape {
 func (in *inference) own(s *jsonschema.Schema) *Shape {
 	sh := &Shape{Types: typesOf(s), Title: s.Title, Description: s.Description, Format: s.Format, ContentEncoding: s.ContentEncoding,
 		MinItems: max(s.MinItems, 0), MaxItems: s.MaxItems}
-	if s.Default != nil {
+	if _, null := s.Extensions[defaultKeyword].(nullDefault); s.Default != nil || null {
 		sh.Default = jsonText(s.Default)
 	}
 	list := s.Enum
@@ -94,6 +94,23 @@ func (in *inference) own(s *jsonschema.Schema) *Shape {
 	in.elements(sh, s)
 	return sh
 }
+
+const defaultKeyword = "default"
+
+// defaultExtension makes v5 remember a default of null, which it takes for none.
+type defaultExtension struct{}
+
+type nullDefault struct{}
+
+func (defaultExtension) Compile(_ jsonschema.CompilerContext, m map[string]any) (jsonschema.ExtSchema, error) {
+	if v, ok := m[defaultKeyword]; ok && v == nil {
+		return nullDefault{}, nil
+	}
+	return nil, nil
+}
+
+// Validate accepts everything, as for any annotation.
+func (nullDefault) Validate(jsonschema.ValidationContext, any) error { return nil }
 
 func (in *inference) members(sh *Shape, s *jsonschema.Schema) {
 	sh.Properties = map[string]*Shape{}

@@ -242,3 +242,18 @@ func TestPatternsAreReadAsRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestFormatAsserted refuses strings that are not of their format, whatever the draft.
+func TestFormatAsserted(t *testing.T) {
+	for _, draft := range []string{"", "4", "6", "7", "2019", "2020"} {
+		s := compile(t, withDraft(draft, `{"properties":{"at":{"format":"date-time"},"mail":{"format":"email"},"n":{"format":"integer"},"own":{"format":"of our own"}}}`))
+		for text, want := range map[string]bool{
+			`{"at":"2026-02-28T12:00:00Z","mail":"a@example.com","n":"-12","own":"anything"}`: true,
+			`{"at":"2026-02-30T12:00:00Z"}`: false, `{"mail":"a"}`: false, `{"n":"1.5"}`: false, `{"at":1,"mail":2,"n":3}`: true,
+		} {
+			if got := s.Validator().Valid(parse(t, text), 0); got != want {
+				t.Errorf("draft %q: %s is valid: %v", draft, text, got)
+			}
+		}
+	}
+}

@@ -68,7 +68,7 @@ func transformSources(d *catalog.Derivation, token string, known collections) ([
 		if t.Disable {
 			continue
 		}
-		c, err := known.get(t.Source.Name)
+		c, err := known.reading(t.Source.Name)
 		if err != nil {
 			return nil, fmt.Errorf("transform %s: %w", t.Name, err)
 		}

@@ -87,12 +87,12 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 		return r, errors.New("every binding of this materialization is disabled")
 	}
 	var err error
-	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, known.get)
+	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, known.reading)
 	if err != nil {
 		return r, fromConnector("validate", err)
 	}
 	for i, b := range enabled {
-		c, err := known.get(b.Source.Name)
+		c, err := known.reading(b.Source.Name)
 		if err != nil {
 			return r, err
 		}

@@ -66,6 +66,15 @@ func (k collections) get(name string) (*collection.Collection, error) {
 	return c, nil
 }
 
+// reading gives a collection as its readers see it.
+func (k collections) reading(name string) (*collection.Collection, error) {
+	c, err := k.get(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.ForReading(), nil
+}
+
 // env is what one task hands to its shard, from start to start.
 type env struct {
 	conn     *journal.Conn

@@ -124,7 +124,7 @@ func (r *read) live(ctx context.Context, conn *journal.Conn, target *collection.
 
 // reduced prints one document for each key.
 func (r *read) reduced(ctx context.Context, conn *journal.Conn, target *collection.Collection, out io.Writer) error {
-	combiner := target.NewCombiner(collection.CombinerOptions{Full: true, Sorted: true})
+	combiner := target.ForReading().NewCombiner(collection.CombinerOptions{Full: true, Sorted: true})
 	defer combiner.Close()
 	err := conn.ReadAll(ctx, target.StreamName(), collection.DocFilter(target.Name), r.after(), func(m journal.Message) error {
 		if err := combiner.Add(m.Data); err != nil {

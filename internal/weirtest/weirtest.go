@@ -236,7 +236,7 @@ func Reduced(t testing.TB, conn *journal.Conn, spec *catalog.Collection) map[str
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := c.NewCombiner(collection.CombinerOptions{Full: true})
+	m := c.ForReading().NewCombiner(collection.CombinerOptions{Full: true})
 	defer m.Close()
 	for _, d := range Documents(t, conn, spec.Name) {
 		if err := m.Add(d.Data); err != nil {
