@@ -3,8 +3,10 @@
 GO ?= go
 # Seconds for each fuzz test of `make fuzz`.
 FUZZTIME ?= 60s
+# A checkout of the official JSON Schema Test Suite, of which Weir holds nothing.
+SUITE ?= ../JSON-Schema-Test-Suite
 
-.PHONY: help build test race lint bench fuzz
+.PHONY: help build test race lint bench fuzz suite
 
 help: ## print the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-7s %s\n", $$1, $$2 }'
@@ -31,3 +33,6 @@ fuzz: ## run each fuzz test for FUZZTIME
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" || exit 1; \
 		done || exit 1; \
 	done
+
+suite: ## give each case of the JSON Schema Test Suite in SUITE v5's verdict
+	$(GO) test ./schema -count 1 -v -run '^TestSuite$$' -schema.suite '$(abspath $(SUITE))'
