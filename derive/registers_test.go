@@ -27,7 +27,10 @@ func packed(t testing.TB, k string) []byte {
 	return p
 }
 
-func describeChanges(changes []RegisterChange) string {
+func describeChanges(changes []RegisterChange, err error) string {
+	if err != nil {
+		return err.Error()
+	}
 	var parts []string
 	for _, c := range changes {
 		key, _ := document.AppendKeyJSON(nil, c.Key)
@@ -95,8 +98,8 @@ func TestRegisters(t *testing.T) {
 			if c := describeChanges(vm.Changes()); c != tt.changes {
 				t.Errorf("changes %s, want %s", c, tt.changes)
 			}
-			if c := vm.Changes(); c != nil {
-				t.Errorf("changed again: %s", describeChanges(c))
+			if c, err := vm.Changes(); c != nil {
+				t.Errorf("changed again: %s", describeChanges(c, err))
 			}
 		})
 	}
@@ -136,8 +139,8 @@ func TestLoadRegister(t *testing.T) {
 	if _, ok := vm.Register(packed(t, "a")); ok {
 		t.Error("a deleted register is there")
 	}
-	if c := vm.Changes(); c != nil {
-		t.Errorf("restoring counts as a change: %s", describeChanges(c))
+	if c, err := vm.Changes(); c != nil {
+		t.Errorf("restoring counts as a change: %s", describeChanges(c, err))
 	}
 }
 

@@ -402,11 +402,15 @@ func located(where string) string {
 	return " at " + where
 }
 
-// LoadRegister puts a restored register in place; a nil value deletes. It does not count as a change.
-func (vm *VM) LoadRegister(packed []byte, value []byte) { vm.registers.load(packed, value) }
+// LoadRegister puts a restored register in place; a nil value deletes. It does not count as a change, and never fails.
+func (vm *VM) LoadRegister(packed []byte, value []byte) error {
+	vm.registers.load(packed, value)
+	return nil
+}
 
-// Changes gives the registers that changed since it was called last, in key order. The caller owns the memory.
-func (vm *VM) Changes() []RegisterChange { return vm.registers.changes() }
+// Changes gives the registers that changed since it was called last, in key order. The caller owns the memory. It
+// never fails.
+func (vm *VM) Changes() ([]RegisterChange, error) { return vm.registers.changes(), nil }
 
 // Register gives the register of a packed shuffle key as JSON text that the caller owns.
 func (vm *VM) Register(packed []byte) (value []byte, ok bool) {

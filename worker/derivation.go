@@ -12,14 +12,31 @@ import (
 	"weir/journal"
 )
 
+// engine computes the documents of a derivation and holds the state that they
+// need. It belongs to one start of the shard and is called by one goroutine at
+// a time; after an error it is thrown away, and the next start makes another.
+type engine interface {
+	// LoadRegister puts a piece of restored state in place, in no order; a nil
+	// value deletes. It is called during the claim, before all else. Key and
+	// value may be kept.
+	LoadRegister(key, value []byte) error
+	// Apply gives one document to a transform and hands each document that comes
+	// out to emit, as JSON text that is valid until emit returns. The document
+	// does not change until Apply returns. An error ends the open transaction.
+	Apply(transform int, d *document.Doc, meta derive.Meta, emit func(raw []byte) error) error
+	// Changes closes the open transaction: it gives the state that changed since
+	// it was called last, in the caller's own memory.
+	Changes() ([]derive.RegisterChange, error)
+}
+
 // derivation writes one derived collection from its sources.
 type derivation struct {
 	*outlet
 	sources  []*source
 	decoders []*decoder
-	vm       *derive.VM // nil for copy
+	engine   engine // nil for copy
 
-	ctx     context.Context  // of the loop; for emit, which the VM calls
+	ctx     context.Context  // of the loop; for emit, which the engine calls
 	message *journal.Message // that is processed, and where it is from
 	from    *source
 	emit    func(raw []byte) error
@@ -40,12 +57,12 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	for _, s := range d.sources {
 		d.decoders = append(d.decoders, newDecoder(s.collection))
 	}
-	var register func(key, value []byte)
+	var register func(key, value []byte) error
 	if spec.Derive.Using.Copy == nil {
-		if d.vm, err = newVM(e, spec); err != nil {
+		if d.engine, err = newVM(e, spec); err != nil {
 			return err
 		}
-		register = d.vm.LoadRegister
+		register = d.engine.LoadRegister
 	}
 	if d.outlet, err = openOutlet(ctx, e, target, spec.Derive.Register != nil, register); err != nil {
 		return err
@@ -126,11 +143,11 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 // apply calls the transform and combines its outputs.
 func (d *derivation) apply(in *input, doc *document.Doc) error {
 	d.message, d.from, d.outputs = &in.message, d.sources[in.source], 0
-	if d.vm == nil {
+	if d.engine == nil {
 		return d.output(d.combiner().AddDoc(doc), in.message.Data)
 	}
 	meta := derive.Meta{Collection: d.from.collection.Name, Seq: in.message.Seq, Time: in.message.Time}
-	return d.vm.Apply(d.from.index, doc, meta, d.emit)
+	return d.engine.Apply(d.from.index, doc, meta, d.emit)
 }
 
 // output counts an output of the current message that was combined, or
@@ -151,8 +168,11 @@ func (d *derivation) stage(ctx context.Context) (func(context.Context) error, er
 	if err != nil {
 		return nil, err
 	}
-	if d.vm != nil {
-		t.registers = d.vm.Changes()
+	if d.engine != nil {
+		if t.registers, err = d.engine.Changes(); err != nil {
+			t.batch.Abandon()
+			return nil, err
+		}
 	}
 	return d.commit(t, nil), nil
 }
@@ -179,7 +199,7 @@ type outlet struct {
 	solo      bool // the open transaction holds a suspect
 }
 
-func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte)) (*outlet, error) {
+func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte) error) (*outlet, error) {
 	o := &outlet{env: e, target: target, fresh: true, first: map[string]uint64{}}
 	var err error
 	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, withRegisters); err != nil {

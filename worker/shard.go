@@ -81,7 +81,7 @@ type transaction struct {
 
 // claim takes the shard over. register is given each register as of the last
 // commit, in no order; a nil value deletes.
-func (s *shard) claim(ctx context.Context, register func(key, value []byte)) error {
+func (s *shard) claim(ctx context.Context, register func(key, value []byte) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.tryClaim(ctx, register)
 		if !errors.Is(err, errRaced) || attempt == 8 {
@@ -93,7 +93,7 @@ func (s *shard) claim(ctx context.Context, register func(key, value []byte)) err
 	}
 }
 
-func (s *shard) tryClaim(ctx context.Context, register func(key, value []byte)) error {
+func (s *shard) tryClaim(ctx context.Context, register func(key, value []byte) error) error {
 	ckpt, err := s.raiseEpoch(ctx)
 	if err != nil {
 		return err
@@ -271,14 +271,13 @@ func (s *shard) formerCheckpoint(ctx context.Context, newest marker) (checkpoint
 // restore gives the registers: the bucket's, which are as of ckpt or newer,
 // then the changes of every marker after it, each one number above the one
 // before.
-func (s *shard) restore(ctx context.Context, ckpt checkpoint, register func(key, value []byte)) error {
+func (s *shard) restore(ctx context.Context, ckpt checkpoint, register func(key, value []byte) error) error {
 	err := s.bucket.Scan(ctx, "r", func(e journal.Entry) error {
 		c, err := decodeRegister(e.Value)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Key, err)
 		}
-		register(c.Key, c.Value)
-		return nil
+		return register(c.Key, c.Value)
 	})
 	if err != nil {
 		return fmt.Errorf("read registers: %w", err)
@@ -293,7 +292,9 @@ func (s *shard) restore(ctx context.Context, ckpt checkpoint, register func(key,
 			return fmt.Errorf("%w: markers jump from transaction %d to %d", errRaced, at, part.Txn)
 		}
 		for _, c := range part.Registers {
-			register(c.Key, c.Value)
+			if err := register(c.Key, c.Value); err != nil {
+				return err
+			}
 			s.remember(derive.RegisterChange(c))
 		}
 		if part.last() {
