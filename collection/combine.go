@@ -83,6 +83,7 @@ type Combined struct {
 	Raw       []byte        // the text of Doc
 	Published time.Time     // of the newest document that went in; zero when unknown
 	Exists    bool          // the destination holds a document of this key
+	Deleted   bool          // a full reduction deleted the document; Doc is what it was then
 }
 
 // NewCombiner makes a Combiner. Close lets go of its memory and file.
@@ -198,7 +199,8 @@ func (m *Combiner) EachKey(fn func(packed []byte) error) error {
 
 // Drain calls fn with the reduced document of each key. There is one for each key,
 // but where the schema's strategies cannot combine documents before a full reduction,
-// and Full is not set: those come one after the other, oldest first. The error is
+// and Full is not set: those come one after the other, oldest first. What a full
+// reduction deletes comes, too, and says so. The error is
 // fn's, an [*Invalid] when documents do not reduce or reduce to what the schema
 // refuses, or one of the temporary file.
 func (m *Combiner) Drain(fn func(Combined) error) error {
@@ -221,7 +223,7 @@ func (m *Combiner) Drain(fn func(Combined) error) error {
 }
 
 func (g *group) combined(d *document.Doc) Combined {
-	c := Combined{Packed: g.key, Doc: d, Raw: d.Raw(0), Exists: g.exists}
+	c := Combined{Packed: g.key, Doc: d, Raw: d.Raw(0), Exists: g.exists, Deleted: g.deleted}
 	if g.published != noTime {
 		c.Published = time.Unix(0, g.published).UTC()
 	}

@@ -119,12 +119,17 @@ func grown(n, had int) int {
 // will say so.
 func (m *Combiner) shorten(g *group) {
 	m.listDocs(g)
-	if err := m.fold(g, false); err != nil {
-		g.pause = 2 * g.count
+	switch err := m.fold(g, false); {
+	case err == nil:
+		m.adopt(g, g.first, none)
+		g.pause, g.folded, g.fresh = foldCount, len(m.folded.Src), 0
 		return
+	case errors.Is(err, errApart):
+		_ = m.reduceApart(g) // what does not fold stays, whatever the error
+		g.pause = max(2*g.count, foldCount)
+	default:
+		g.pause = 2 * g.count
 	}
-	m.adopt(g, g.first, none)
-	g.pause, g.folded, g.fresh = foldCount, len(m.folded.Src), 0
 }
 
 // reduce leaves in the group what Drain gives: one document, or more where the
@@ -144,6 +149,7 @@ func (m *Combiner) reduce(g *group) error {
 	err := m.fold(g, full)
 	switch {
 	case err == nil:
+		g.deleted = m.reducer.Deleted()
 		m.adopt(g, g.first, none)
 	case !full && m.keptApart(err):
 		return m.reduceApart(g)
@@ -151,8 +157,20 @@ func (m *Combiner) reduce(g *group) error {
 	return err
 }
 
-// reduceApart folds neighbours where they do fold, and leaves the others apart.
+// reduceApart folds neighbours where they do fold, and leaves the others apart. What
+// came of one fold may be what the document before it folds with: a deletion does not
+// with what is written after it, but with the deletion of that.
 func (m *Combiner) reduceApart(g *group) error {
+	for count := g.count + 1; g.count < count; {
+		count = g.count
+		if err := m.foldNeighbours(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Combiner) foldNeighbours(g *group) error {
 	for i := g.first; m.entries[i].next != none; {
 		next := m.entries[i].next
 		m.docs = append(m.docs[:0], &m.entries[i].doc, &m.entries[next].doc)

@@ -23,6 +23,7 @@ type group struct {
 	first, last int32 // documents, oldest first
 	base        int32 // the document that the destination holds, older than all
 	exists      bool  // the destination holds one
+	deleted     bool  // the full reduction ended in a deletion
 	count       int   // documents, without the base
 	folded      int   // bytes of the oldest one, when it came from folding
 	fresh       int   // bytes of the others

@@ -168,6 +168,10 @@ func (r *registers) reduce(call goja.FunctionCall) goja.Value {
 	if err != nil {
 		r.vm.throw(what + ": " + err.Error())
 	}
+	if r.reducer.Deleted() {
+		r.vm.releaseFrame()
+		return r.remove(call)
+	}
 	r.validate(what, r.parse(what, &f.own, out))
 	r.vm.releaseFrame()
 	r.write(out)

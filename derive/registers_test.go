@@ -68,6 +68,8 @@ func TestRegisters(t *testing.T) {
 		{"reduce without initial", sumSchema, ``, `register.reduce(2); return { v: register.value }`, 2, `{"v":4}`, `["a"]=4`, ``},
 		{"reduce exactly", sumSchema, `9007199254740993`, `register.reduce(0.1); register.reduce(0.2)`, 1, ``, `["a"]=9007199254740993.3`, ``},
 		{"reduce objects", stateSchema, `{"n":1}`, `register.reduce({ n: 2, last: doc.d }); return [register.value]`, 2, `{"n":5,"last":1.5}`, `["a"]={"n":5,"last":1.5}`, ``},
+		{"reduce to nothing", `{"if":{"type":"null"},"then":{"reduce":{"strategy":"lastWriteWins","delete":true}},"else":{"reduce":{"strategy":"sum"}}}`, `0`,
+			`register.reduce(doc.d === register.value ? null : 1.5); return { v: register.value }`, 2, `{"v":0}`, `["a"]=deleted`, ``},
 		{"a part of the document", anySchema, ``, `register.set(doc.o); doc.o.x = 2; return { v: register.value }`, 1, `{"v":{"d":2.50}}`, `["a"]={"d":2.50}`, ``},
 		{"what is set is copied", anySchema, ``, `const s = { l: [1] }; register.set(s); s.l.push(2); s.x = 1`, 1, ``, `["a"]={"l":[1]}`, ``},
 		{"changed in place without set", anySchema, `{"l":[1]}`, `register.value.l.push(2); register.value.x = 1`, 2, ``, ``, ``},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
@@ -48,6 +49,12 @@ type strategy struct {
 	method method
 	name   string
 	key    []document.Pointer // of merge, minimize, maximize and set; nil when not given
+	remove bool               // delete: a full reduction removes the location
+	apart  bool               // associative: false: different values stay apart until a full reduction
+
+	// core is the strategy without delete, by which values become one, also those of annotations that differ in
+	// nothing else. It is nil for the last write that wins.
+	core *strategy
 }
 
 // conflict stands for two different strategies at one location.
@@ -116,8 +123,10 @@ func (s *strategy) setOption(option string, v any) error {
 	if !ok {
 		return fmt.Errorf("is true or false")
 	}
-	if on != (option == "associative") {
-		return fmt.Errorf("%t is not supported yet", on)
+	if option == "delete" {
+		s.remove = on
+	} else {
+		s.apart = !on
 	}
 	return nil
 }
@@ -143,5 +152,24 @@ func (s *strategy) setKey(v any) error {
 
 // same reports whether two annotations say the same.
 func (s *strategy) same(t *strategy) bool {
-	return s.method == t.method && slices.EqualFunc(s.key, t.key, slices.Equal[document.Pointer])
+	return s.method == t.method && s.remove == t.remove && s.apart == t.apart && slices.EqualFunc(s.key, t.key, slices.Equal[document.Pointer])
+}
+
+// String spells the annotation as users write it.
+func (s *strategy) String() string {
+	text := s.name
+	if s.key != nil {
+		names := make([]string, len(s.key))
+		for i, p := range s.key {
+			names[i] = strconv.Quote(p.String())
+		}
+		text += ", key: [" + strings.Join(names, ", ") + "]"
+	}
+	if s.remove {
+		text += ", delete: true"
+	}
+	if s.apart {
+		text += ", associative: false"
+	}
+	return "{strategy: " + text + "}"
 }

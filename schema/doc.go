@@ -11,7 +11,9 @@
 // and media types in none.
 //
 // Reductions are associative: however a sequence of documents is grouped, reducing the groups and then their
-// results gives the same document. Sums are exact decimals.
+// results gives the same document, as long as the annotations agree: whether a value keeps the first or takes the
+// greatest must not depend on the value. Partial reductions keep apart what only a full one can reduce. Sums are exact
+// decimals.
 //
 // A Schema and a Shape may be used by many goroutines; a Validator and a Reducer belong to one.
 package schema

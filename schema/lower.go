@@ -36,12 +36,16 @@ func lower(oracle *jsonschema.Schema, res *resources) (*Schema, error) {
 	if err := l.refuseLoops(); err != nil {
 		return nil, err
 	}
+	if err := l.refuseConflicts(root); err != nil {
+		return nil, err
+	}
 	s := &Schema{oracle: oracle, root: root, rules: l.rules, dialect: res.dialect, hints: l.hints}
 	s.reduces, s.static = surveyReductions(root)
 	s.annotations = map[*strategy]*annotation{}
 	for _, one := range l.strategies {
 		s.annotations[one] = &annotation{strategy: one}
-		s.prunes = s.prunes || one.method == set
+		s.prunes = s.prunes || one.method == set || one.remove
+		s.deletes = s.deletes || one.remove
 	}
 	if len(l.dynamic) > 0 {
 		if s.reduces {
@@ -134,13 +138,26 @@ func (l *lowering) strategy(location string, v any) *strategy {
 		}
 		return nil
 	}
+	return l.one(parsed)
+}
+
+// one makes equal strategies a single pointer.
+func (l *lowering) one(s *strategy) *strategy {
 	for _, known := range l.strategies {
-		if known.same(parsed) {
+		if known.same(s) {
 			return known
 		}
 	}
-	l.strategies = append(l.strategies, parsed)
-	return parsed
+	switch {
+	case s.remove:
+		core := *s
+		core.remove = false
+		s.core = l.one(&core).core
+	case s.method != lastWriteWins || s.apart:
+		s.core = s
+	}
+	l.strategies = append(l.strategies, s)
+	return s
 }
 
 func kindsOf(types []string) (kinds uint16, integral bool) {

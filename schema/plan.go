@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// surveyReductions walks what applies to a document. It reports whether there is a strategy other than
-// lastWriteWins, and whether all annotations apply to every document that has their location.
+// surveyReductions walks what applies to a document. It reports whether there is a strategy that says more than that
+// the last write wins, and whether all annotations apply to every document that has their location.
 func surveyReductions(root *rule) (reduces, static bool) {
 	type visit struct {
 		rule        *rule
@@ -21,7 +21,7 @@ func surveyReductions(root *rule) (reduces, static bool) {
 		}
 		seen[visit{r, conditional}] = true
 		if r.strategy != nil {
-			reduces = reduces || r.strategy.method != lastWriteWins
+			reduces = reduces || r.strategy.core != nil || r.strategy.remove
 			static = static && !conditional
 		}
 		always, sometimes := r.annotating()

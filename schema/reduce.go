@@ -37,6 +37,7 @@ type Reducer struct {
 
 	full    bool
 	prune   bool // something may have to be left out of a value that has nothing to its left
+	deleted bool // the last full reduction deleted the document
 	docs    []*document.Doc
 	cells   []cell
 	slots   []slot
@@ -93,16 +94,18 @@ func (s *Schema) Reducer() *Reducer {
 
 // Reduce reduces documents, oldest first, all of them valid, and appends the result to dst. In a full reduction the
 // first document is the root-most one, with nothing before it: what only matters to older documents, such as the
-// members that a set removes, is dropped. Otherwise the result can be reduced further, to either side.
+// members that a set removes, is dropped, and locations whose strategy says delete are removed. Otherwise the result
+// can be reduced further, to either side.
 // The error is a *ReduceError; dst is then returned as it was.
 func (r *Reducer) Reduce(dst []byte, docs []*document.Doc, full bool) ([]byte, error) {
 	if len(docs) == 0 {
 		return dst, nil
 	}
-	r.full, r.prune = full, full && r.schema.prunes
+	r.full, r.prune, r.deleted = full, full && r.schema.prunes, false
 	r.docs = append(r.docs[:0], docs...)
 	r.cells, r.slots, r.failed = r.cells[:0], r.slots[:0], nil
 	defer r.release()
+	r.active = r.active[:0]
 	if !r.schema.static {
 		r.annotate()
 	}
@@ -110,24 +113,32 @@ func (r *Reducer) Reduce(dst []byte, docs []*document.Doc, full bool) ([]byte, e
 	for j := range docs {
 		r.push(&l, uint32(j), 0)
 	}
+	if r.schema.deletes {
+		l, r.deleted = r.applyDeletes(l, r.root)
+	}
 	start := len(dst)
-	out := r.fold(dst, l, r.root)
+	out := r.foldValues(dst, l, r.root)
 	if r.failed != nil {
+		r.deleted = false
 		return dst[:start], r.failed
 	}
 	return out, nil
 }
+
+// Deleted reports whether the last call of Reduce, a full one, deleted the document: its result is then what the
+// newest document made of it.
+func (r *Reducer) Deleted() bool { return r.deleted }
 
 func (r *Reducer) release() {
 	clear(r.docs)
 	r.docs = r.docs[:0]
 }
 
-// annotate collects what is active in each document that may be to the right of another.
+// annotate collects what is active in each document that may be to the right of another, and in the others what says
+// delete.
 func (r *Reducer) annotate() {
-	r.active = r.active[:0]
 	for j, d := range r.docs {
-		if j == 0 && !r.full {
+		if j == 0 && !r.full && !r.schema.deletes {
 			r.active = append(r.active, nil)
 			continue
 		}
@@ -180,9 +191,13 @@ func (r *Reducer) fail(c cell, s *strategy, format string, args ...any) {
 }
 
 func (r *Reducer) failPartial(c cell, s *strategy, left document.Kind) {
+	r.failApart(c, s, "%s replaces %s, which only a full reduction can do", r.kind(c), left)
+}
+
+// failApart records that documents have to be kept apart.
+func (r *Reducer) failApart(c cell, s *strategy, format string, args ...any) {
 	if r.failed == nil {
-		r.failed = &ReduceError{Pointer: pointerOf(r.docs[c.doc], c.node), Strategy: s.name, NotAssociative: true,
-			Reason: fmt.Sprintf("%s replaces %s, which only a full reduction can do", r.kind(c), left)}
+		r.failed = &ReduceError{Pointer: pointerOf(r.docs[c.doc], c.node), Strategy: s.name, NotAssociative: true, Reason: fmt.Sprintf(format, args...)}
 	}
 }
 
@@ -220,8 +235,17 @@ func (r *Reducer) copy(dst []byte, c cell) []byte {
 	return d.Append(dst, c.node)
 }
 
-// fold appends what the values of a location reduce to.
-func (r *Reducer) fold(dst []byte, l list, p *plan) []byte {
+// fold appends what the values of a location reduce to, or nothing when it reports that the location is removed.
+func (r *Reducer) fold(dst []byte, l list, p *plan) (out []byte, gone bool) {
+	if r.schema.deletes {
+		if l, gone = r.applyDeletes(l, p); gone {
+			return dst, true
+		}
+	}
+	return r.foldValues(dst, l, p), false
+}
+
+func (r *Reducer) foldValues(dst []byte, l list, p *plan) []byte {
 	if r.failed != nil {
 		return dst
 	}
@@ -245,6 +269,9 @@ func (r *Reducer) failConflict(c cell, both *conflict) {
 // foldRun reduces values by one strategy.
 func (r *Reducer) foldRun(dst []byte, s *strategy, l list, p *plan) []byte {
 	if s == nil || s.method == lastWriteWins {
+		if s != nil && s.apart && !r.full {
+			r.proveAlike(s, l)
+		}
 		return r.copy(dst, r.cells[l.last])
 	}
 	if s.method == firstWriteWins {
@@ -338,10 +365,7 @@ func (r *Reducer) strategyAt(c cell) (*strategy, bool) {
 		r.failConflict(c, a.conflict)
 		return nil, false
 	}
-	if a.strategy.method == lastWriteWins {
-		return nil, true
-	}
-	return a.strategy, true
+	return a.strategy.core, true
 }
 
 // settle makes the result of a run the left-hand side of the next one.
@@ -352,16 +376,25 @@ func (r *Reducer) settle(s *strategy, run list) list {
 		r.push(&next, c.doc, c.node)
 		return next
 	}
-	var t temporary
-	t.text = r.foldRun(nil, s, run, nil)
+	if r.schema.deletes && !r.full && r.holdsDeletes(run) {
+		r.failDeleted(r.cells[run.last], s)
+		return run
+	}
+	text := r.foldRun(nil, s, run, nil)
 	if r.failed != nil {
 		return run
 	}
+	r.pushText(&next, s, text)
+	return next
+}
+
+// pushText adds a value that no document holds, the result of reducing older ones.
+func (r *Reducer) pushText(l *list, s *strategy, text []byte) {
+	t := temporary{text: text}
 	if err := t.doc.Parse(t.text); err != nil {
-		r.fail(r.cells[run.last], s, "the result is no document: %v", err)
-		return run
+		r.fail(r.cells[len(r.cells)-1], s, "the result is no document: %v", err)
+		return
 	}
 	r.docs, r.active = append(r.docs, &t.doc), append(r.active, nil)
-	r.push(&next, uint32(len(r.docs)-1), 0)
-	return next
+	r.push(l, uint32(len(r.docs)-1), 0)
 }

@@ -124,7 +124,7 @@ func (r *Reducer) foldContainers(dst []byte, s *strategy, l list, p *plan, key [
 	case key != nil:
 		return r.mergeSorted(dst, s, l, p)
 	}
-	return r.mergeArrays(dst, l, p)
+	return r.mergeArrays(dst, s, l, p)
 }
 
 // fewSlots is up to how many members names are searched one by one.
@@ -155,12 +155,15 @@ func (r *Reducer) mergeObjects(dst []byte, l list, p *plan) []byte {
 	}
 	dst = append(dst, '{')
 	for at, end := slots, len(r.slots); at < end; at++ {
-		if at > slots {
+		s, before := r.slots[at], len(dst)
+		if dst[before-1] != '{' { // no value ends with one
 			dst = append(dst, ',')
 		}
-		s := r.slots[at]
 		dst = append(r.docs[s.doc].Append(dst, s.name), ':')
-		dst = r.fold(dst, s.values, s.plan)
+		var gone bool
+		if dst, gone = r.fold(dst, s.values, s.plan); gone {
+			dst = dst[:before]
+		}
 	}
 	r.slots, r.cells = r.slots[:slots], r.cells[:cells]
 	if index != nil {
@@ -227,8 +230,13 @@ func (r *Reducer) indexSlots(from int) map[string]int32 {
 }
 
 // mergeArrays reduces element by element.
-func (r *Reducer) mergeArrays(dst []byte, l list, p *plan) []byte {
+func (r *Reducer) mergeArrays(dst []byte, s *strategy, l list, p *plan) []byte {
 	slots, cells := len(r.slots), len(r.cells)
+	if r.schema.deletes {
+		if l = r.closeGaps(s, l, p); r.failed != nil {
+			return dst
+		}
+	}
 	for at := l.first; at >= 0; at = r.cells[at].next {
 		c := r.cells[at]
 		d := r.docs[c.doc]
@@ -246,12 +254,17 @@ func (r *Reducer) mergeArrays(dst []byte, l list, p *plan) []byte {
 	return append(dst, ']')
 }
 
+// foldSlots appends elements, behind the bracket that dst ends with.
 func (r *Reducer) foldSlots(dst []byte, from int) []byte {
 	for at, end := from, len(r.slots); at < end; at++ {
-		if at > from {
+		before := len(dst)
+		if dst[before-1] != '[' { // no value ends with one
 			dst = append(dst, ',')
 		}
-		dst = r.fold(dst, r.slots[at].values, r.slots[at].plan)
+		var gone bool
+		if dst, gone = r.fold(dst, r.slots[at].values, r.slots[at].plan); gone {
+			dst = dst[:before]
+		}
 	}
 	return dst
 }

@@ -253,7 +253,7 @@ func (f *setFold) append(dst []byte, p *plan) []byte {
 	if f.adds {
 		dst = append(dst, `"add":`...)
 		terms := r.planner.member(p, []byte("add"))
-		dst = f.appendTerm(dst, f.add, func(dst []byte, m *setMember) []byte {
+		dst = f.appendTerm(dst, f.add, func(dst []byte, m *setMember) ([]byte, bool) {
 			sub := terms.element(m.at)
 			if f.form == document.Object {
 				sub = r.planner.member(terms, []byte(f.name(m)))
@@ -270,25 +270,30 @@ func (f *setFold) append(dst []byte, p *plan) []byte {
 		if f.mask == maskIntersect {
 			name = `"intersect":`
 		}
-		dst = f.appendTerm(append(dst, name...), f.masked, func(dst []byte, m *setMember) []byte { return r.copy(dst, m.cell) })
+		dst = f.appendTerm(append(dst, name...), f.masked, func(dst []byte, m *setMember) ([]byte, bool) { return r.copy(dst, m.cell), false })
 	}
 	return append(dst, '}')
 }
 
-func (f *setFold) appendTerm(dst []byte, term []setMember, value func([]byte, *setMember) []byte) []byte {
+// appendTerm appends the members that value does not report as removed.
+func (f *setFold) appendTerm(dst []byte, term []setMember, value func([]byte, *setMember) ([]byte, bool)) []byte {
 	open, end := byte('['), byte(']')
 	if f.form == document.Object {
 		open, end = '{', '}'
 	}
 	dst = append(dst, open)
 	for i := range term {
-		if i > 0 {
+		before := len(dst)
+		if dst[before-1] != open { // no value ends with one
 			dst = append(dst, ',')
 		}
 		if f.form == document.Object {
 			dst = append(f.r.docs[term[i].cell.doc].Append(dst, term[i].name), ':')
 		}
-		dst = value(dst, &term[i])
+		var gone bool
+		if dst, gone = value(dst, &term[i]); gone {
+			dst = dst[:before]
+		}
 	}
 	return append(dst, end)
 }

@@ -17,8 +17,13 @@ import (
 type pairwise struct {
 	full   bool
 	active map[string][]*strategy // of the newer document, by pointer
+	older  map[string][]*strategy // of what is older, in a partial reduction
 }
 
+// removed is a value whose location a full reduction removes.
+type removed struct{ value any }
+
+// referenceReduce gives a removed when the document is deleted.
 func referenceReduce(s *Schema, docs []any, full bool) (any, error) {
 	r := &pairwise{full: full}
 	left, has := any(nil), false
@@ -26,10 +31,18 @@ func referenceReduce(s *Schema, docs []any, full bool) (any, error) {
 		left, has, docs = docs[0], true, docs[1:]
 	}
 	for _, right := range docs {
+		r.older = map[string][]*strategy{}
+		if has && !full {
+			r.active = r.older
+			r.collect(s.oracle, left, "")
+		}
 		r.active = map[string][]*strategy{}
 		r.collect(s.oracle, right, "")
+		if _, gone := left.(removed); gone {
+			left, has = nil, false
+		}
 		var err error
-		if left, err = r.reduce(left, has, right, ""); err != nil {
+		if left, err = r.reduce(left, has, "", right, ""); err != nil {
 			return nil, err
 		}
 		has = true
@@ -96,8 +109,12 @@ func (r *pairwise) collectMember(s *jsonschema.Schema, name string, v any, at st
 
 var errReference = errors.New("cannot be reduced")
 
-// reduce is one step: right is the newer value, whose annotations count.
-func (r *pairwise) reduce(left any, has bool, right any, at string) (any, error) {
+func (r *pairwise) tombstone(at string) bool {
+	return slices.ContainsFunc(r.older[at], func(s *strategy) bool { return s.remove })
+}
+
+// reduce is one step: right is the newer value, whose annotations count. was is where left stands.
+func (r *pairwise) reduce(left any, has bool, was string, right any, at string) (any, error) {
 	strategies := r.active[at]
 	if len(strategies) == 0 {
 		return right, nil
@@ -105,8 +122,23 @@ func (r *pairwise) reduce(left any, has bool, right any, at string) (any, error)
 	if len(strategies) > 1 {
 		return nil, errReference
 	}
-	switch s := strategies[0]; s.method {
+	s := strategies[0]
+	if has && r.tombstone(was) && s.method != lastWriteWins && !s.remove {
+		return nil, errReference
+	}
+	v, err := r.step(s, left, has, was, right, at)
+	if err == nil && s.remove && r.full {
+		return removed{v}, nil
+	}
+	return v, err
+}
+
+func (r *pairwise) step(s *strategy, left any, has bool, was string, right any, at string) (any, error) {
+	switch s.method {
 	case lastWriteWins:
+		if s.apart && !r.full && has && compareValues(left, right) != 0 {
+			return nil, errReference
+		}
 		return right, nil
 	case firstWriteWins:
 		if has {
@@ -126,11 +158,11 @@ func (r *pairwise) reduce(left any, has bool, right any, at string) (any, error)
 		}
 		return append(append([]any{}, old...), list...), nil
 	case minimize, maximize:
-		return r.extreme(s, left, has, right, at)
+		return r.extreme(s, left, has, was, right, at)
 	case merge:
-		return r.merge(left, has, right, at, s.key, false)
+		return r.merge(left, has, was, right, at, s.key, false)
 	default:
-		return r.set(s, left, has, right, at)
+		return r.set(s, left, has, was, right, at)
 	}
 }
 
@@ -205,7 +237,7 @@ func find(v any, p document.Pointer) (any, bool) {
 	return v, true
 }
 
-func (r *pairwise) extreme(s *strategy, left any, has bool, right any, at string) (any, error) {
+func (r *pairwise) extreme(s *strategy, left any, has bool, was string, right any, at string) (any, error) {
 	c := 0
 	if has {
 		if c = compareKeys(s.key, left, right); s.method == maximize {
@@ -218,12 +250,12 @@ func (r *pairwise) extreme(s *strategy, left any, has bool, right any, at string
 	case s.key == nil:
 		return right, nil
 	case !has || c > 0:
-		return r.merge(nil, false, right, at, nil, true)
+		return r.merge(nil, false, was, right, at, nil, true)
 	}
-	return r.merge(left, true, right, at, nil, true)
+	return r.merge(left, true, was, right, at, nil, true)
 }
 
-func (r *pairwise) merge(left any, has bool, right any, at string, key []document.Pointer, scalars bool) (any, error) {
+func (r *pairwise) merge(left any, has bool, was string, right any, at string, key []document.Pointer, scalars bool) (any, error) {
 	switch right := right.(type) {
 	case map[string]any:
 		old, same := left.(map[string]any)
@@ -236,11 +268,16 @@ func (r *pairwise) merge(left any, has bool, right any, at string, key []documen
 		}
 		for name, v := range right {
 			before, there := old[name]
-			after, err := r.reduce(before, there, v, at+"/"+name)
+			after, err := r.reduce(before, there, was+"/"+name, v, at+"/"+name)
 			if err != nil {
 				return nil, err
 			}
 			out[name] = after
+		}
+		for name, v := range out {
+			if _, gone := v.(removed); gone {
+				delete(out, name)
+			}
 		}
 		return out, nil
 	case []any:
@@ -249,15 +286,20 @@ func (r *pairwise) merge(left any, has bool, right any, at string, key []documen
 			return r.partial(right, has)
 		}
 		if key != nil {
-			return r.mergeSorted(old, right, at, key)
+			return r.mergeSorted(old, was, right, at, key)
 		}
 		out := append([]any{}, old...)
+		for i := range old {
+			if r.tombstone(was + "/" + strconv.Itoa(i)) {
+				return nil, errReference
+			}
+		}
 		for i, v := range right {
 			var before any
 			if i < len(old) {
 				before = old[i]
 			}
-			after, err := r.reduce(before, i < len(old), v, at+"/"+strconv.Itoa(i))
+			after, err := r.reduce(before, i < len(old), was+"/"+strconv.Itoa(i), v, at+"/"+strconv.Itoa(i))
 			if err != nil {
 				return nil, err
 			}
@@ -267,7 +309,7 @@ func (r *pairwise) merge(left any, has bool, right any, at string, key []documen
 				out = append(out, after)
 			}
 		}
-		return out, nil
+		return present(out), nil
 	}
 	if scalars {
 		return right, nil
@@ -283,23 +325,27 @@ func (r *pairwise) partial(right any, has bool) (any, error) {
 	return right, nil
 }
 
-func (r *pairwise) mergeSorted(left, right []any, at string, key []document.Pointer) (any, error) {
+// present leaves out the elements that are removed.
+func present(list []any) []any {
+	return slices.DeleteFunc(list, func(v any) bool { _, gone := v.(removed); return gone })
+}
+
+func (r *pairwise) mergeSorted(left []any, was string, right []any, at string, key []document.Pointer) (any, error) {
 	out := append([]any{}, left...)
 	for i, v := range right {
 		where := at + "/" + strconv.Itoa(i)
-		j := sort.Search(len(out), func(j int) bool { return compareKeys(key, out[j], v) >= 0 })
-		same := j < len(out) && compareKeys(key, out[j], v) == 0
+		old := slices.IndexFunc(left, func(o any) bool { return compareKeys(key, o, v) == 0 })
 		var before any
-		if same {
-			before = out[j]
+		if old >= 0 {
+			before = left[old]
 		}
-		after, err := r.reduce(before, same, v, where)
+		after, err := r.reduce(before, old >= 0, was+"/"+strconv.Itoa(old), v, where)
 		if err != nil {
 			return nil, err
 		}
-		if same {
-			out[j] = after
-		} else {
+		out = slices.DeleteFunc(out, func(o any) bool { return compareKeys(key, o, v) == 0 })
+		if _, gone := after.(removed); !gone {
+			j := sort.Search(len(out), func(j int) bool { return compareKeys(key, out[j], v) >= 0 })
 			out = slices.Insert(out, j, after)
 		}
 	}
@@ -307,7 +353,7 @@ func (r *pairwise) mergeSorted(left, right []any, at string, key []document.Poin
 }
 
 // set works on terms as lists of (key, value), whatever their form.
-func (r *pairwise) set(s *strategy, left any, has bool, right any, at string) (any, error) {
+func (r *pairwise) set(s *strategy, left any, has bool, was string, right any, at string) (any, error) {
 	_, isObject := right.(map[string]any)
 	if old, ok := left.(map[string]any); !isObject || has && !ok {
 		return nil, fmt.Errorf("%w: %v", errReference, old)
@@ -360,7 +406,11 @@ func (r *pairwise) set(s *strategy, left any, has bool, right any, at string) (a
 		if j >= 0 {
 			before = out.add[j].value
 		}
-		after, err := r.reduce(before, j >= 0, e.value, where)
+		old := was + "/add/" + e.name
+		if !e.named {
+			old = was + "/add/" + strconv.Itoa(slices.IndexFunc(l.add, func(o entry) bool { return same(o, e) }))
+		}
+		after, err := r.reduce(before, j >= 0, old, e.value, where)
 		if err != nil {
 			return nil, err
 		}
@@ -372,6 +422,7 @@ func (r *pairwise) set(s *strategy, left any, has bool, right any, at string) (a
 			out.add = append(slices.Clone(out.add), e)
 		}
 	}
+	out.add = slices.DeleteFunc(slices.Clone(out.add), func(e entry) bool { _, gone := e.value.(removed); return gone })
 	return out.value(s, r.full, l.named || rt.named), nil
 }
 

@@ -24,6 +24,7 @@ type Schema struct {
 	fallbacks   []string
 	reduces     bool
 	prunes      bool                      // full reductions may leave out parts of a value, even of a single document
+	deletes     bool                      // some strategy has delete
 	annotations map[*strategy]*annotation // of each strategy of the schema
 	static      bool                      // strategies follow from names alone, whatever branch of the schema a document takes
 	hints       int                       // how many property hints a Validator keeps
@@ -33,7 +34,7 @@ type Schema struct {
 // for all but schemas with dynamic references.
 func (s *Schema) Fallbacks() []string { return s.fallbacks }
 
-// Reduces reports whether the schema holds a reduce annotation other than lastWriteWins.
+// Reduces reports whether the schema holds a reduce annotation that says more than that the last write wins.
 func (s *Schema) Reduces() bool { return s.reduces }
 
 // CompileError says what is wrong with a schema, and where.

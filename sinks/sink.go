@@ -213,7 +213,11 @@ type Row struct {
 	Raw       []byte        // the document's JSON text
 	Published time.Time     // of the newest source document in it
 	Exists    bool          // Load found this key in this transaction
-	Delete    bool          // the document is to be removed from the resource (standard mode)
+
+	// Delete says that reduction deleted the document: a binding in standard
+	// mode removes the row of its key, if Exists says that there is one, and
+	// loads it no more; one in delta mode stores the document as any other.
+	Delete bool
 }
 
 // StateKey names the state of a binding: it changes with the resource and with

@@ -311,7 +311,7 @@ func (m *materialization) store(ctx context.Context, index int, c *collection.Co
 	err := c.Drain(func(r collection.Combined) error {
 		m.env.counters.wrote(len(r.Raw))
 		docs[len(rows)] = *r.Doc
-		rows = append(rows, sinks.Row{Key: r.Packed, Doc: &docs[len(rows)], Raw: r.Raw, Published: r.Published, Exists: r.Exists})
+		rows = append(rows, sinks.Row{Key: r.Packed, Doc: &docs[len(rows)], Raw: r.Raw, Published: r.Published, Exists: r.Exists, Delete: r.Deleted})
 		if len(rows) < cap(rows) {
 			return nil
 		}

@@ -161,6 +161,27 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// A document that is deleted stays in the stream, and is left out of what is reduced.
+func TestReadDeleted(t *testing.T) {
+	url := published(t, strings.Replace(counts, "      reduce: {strategy: merge}\n", "", 1)+`
+      if: {required: [gone]}
+      then: {reduce: {strategy: lastWriteWins, delete: true}}
+      else: {reduce: {strategy: merge}}
+`)
+	const x, y, gone = "{\"id\":\"x\",\"n\":1}\n", "{\"id\":\"y\",\"n\":2}\n", "{\"id\":\"x\",\"gone\":true}\n"
+	succeed(t, x+y+gone, "ingest", "a/counts", "--nats", url)
+	if got := succeed(t, "", "read", "a/counts", "--nats", url); got != x+y+gone {
+		t.Errorf("read:\n%s", got)
+	}
+	if got := succeed(t, "", "read", "a/counts", "--reduce", "--nats", url); got != y {
+		t.Errorf("read --reduce:\n%s", got)
+	}
+	succeed(t, x, "ingest", "a/counts", "--nats", url)
+	if got := succeed(t, "", "read", "a/counts", "--reduce", "--nats", url); got != x+y {
+		t.Errorf("read --reduce after it was written again:\n%s", got)
+	}
+}
+
 // A read that follows prints what comes until it is stopped, and that is no
 // failure.
 func TestReadFollow(t *testing.T) {

@@ -31,7 +31,8 @@ func readCommand() *cobra.Command {
 		Use:   "read COLLECTION",
 		Short: "Print the documents of a collection, one a line",
 		Long: `Prints the documents that a collection holds, in the order of the stream. With
---reduce it prints one document for each key: all of its documents reduced.`,
+--reduce it prints one document for each key: all of its documents reduced, and none
+where that deletes the document.`,
 		Example: "  weir read acmeCo/orders --follow\n  weir read acmeCo/customer-totals --reduce",
 		Args:    exactlyOne("COLLECTION"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +44,7 @@ func readCommand() *cobra.Command {
 	f.Uint64Var(&r.from, "from", 0, "begin at this sequence of the stream")
 	f.IntVarP(&r.count, "count", "n", 0, "end after so many documents; 0 is all")
 	f.BoolVarP(&r.follow, "follow", "f", false, "wait for more documents")
-	f.BoolVar(&r.reduce, "reduce", false, "reduce by key: one document for each")
+	f.BoolVar(&r.reduce, "reduce", false, "reduce by key: one document for each, none where it is deleted")
 	f.BoolVar(&r.meta, "meta", false, "print sequence, time and subject before each document")
 	return c
 }
@@ -138,6 +139,9 @@ func (r *read) reduced(ctx context.Context, conn *journal.Conn, target *collecti
 	var doc document.Doc
 	var line []byte
 	return combiner.Drain(func(c collection.Combined) error {
+		if c.Deleted {
+			return nil
+		}
 		if err := doc.Parse(c.Raw); err != nil {
 			return err
 		}

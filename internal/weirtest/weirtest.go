@@ -229,7 +229,7 @@ func Documents(t testing.TB, conn *journal.Conn, name string) []journal.Message 
 }
 
 // Reduced gives the documents of a collection, fully reduced, by the JSON
-// text of their keys.
+// text of their keys, without those that are deleted.
 func Reduced(t testing.TB, conn *journal.Conn, spec *catalog.Collection) map[string]string {
 	t.Helper()
 	c, err := collection.New(spec)
@@ -245,6 +245,9 @@ func Reduced(t testing.TB, conn *journal.Conn, spec *catalog.Collection) map[str
 	}
 	out := map[string]string{}
 	err = m.Drain(func(d collection.Combined) error {
+		if d.Deleted {
+			return nil
+		}
 		out[keyText(t, d.Packed)] = string(d.Doc.AppendSorted(nil, 0))
 		return nil
 	})

@@ -44,6 +44,7 @@ func Conformance(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"load returns what was stored", loadReturnsStored},
 		{"delete removes", deleteRemoves},
 		{"delta adds", deltaAdds},
+		{"delta keeps deletions", deltaKeepsDeletions},
 		{"apply twice", applyTwice},
 		{"fields may be added", fieldsMayBeAdded},
 		{"backfill starts anew", backfillStartsAnew},
@@ -198,7 +199,20 @@ func deleteRemoves(t *testing.T, s *suite) {
 	}
 	s.commit(session, "two")
 	s.holds("things", doc(2, "b"))
+	if got := s.load(session, [][]byte{gone.Key, never.Key}); len(got) != 0 {
+		t.Fatalf("deleted documents load: %v", got)
+	}
 	s.commit(session, "three", doc(1, "again"))
+	s.holds("things", doc(1, "again"), doc(2, "b"))
+
+	gone.Exists = true
+	if err := session.Store(t.Context(), 0, []sinks.Row{gone, s.row(doc(3, "c"))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.commit(session, "four")
 	s.holds("things", doc(1, "again"), doc(2, "b"))
 }
 
@@ -217,6 +231,22 @@ func deltaAdds(t *testing.T, s *suite) {
 	s.store(session, doc(2, "lost"))
 	session.Close()
 	s.holds("changes", doc(1, "a"), doc(1, "a"), doc(1, "b"))
+}
+
+func deltaKeepsDeletions(t *testing.T, s *suite) {
+	b := s.binding("changes", true)
+	if !b.Delta {
+		t.Skip("the sink has no delta updates")
+	}
+	session, _ := s.open("0-1", b)
+	s.commit(session, "one", doc(1, "a"))
+	gone := s.row(doc(1, "deleted"))
+	gone.Delete = true
+	if err := session.Store(t.Context(), 0, []sinks.Row{gone}); err != nil {
+		t.Fatal(err)
+	}
+	s.commit(session, "two", doc(1, "b"))
+	s.holds("changes", doc(1, "a"), doc(1, "b"), doc(1, "deleted"))
 }
 
 func applyTwice(t *testing.T, s *suite) {
