@@ -27,7 +27,17 @@ const flowTypes = `export class IDerivation {
 }
 `
 
-const importHint = "a module can import relative files (./name.js, ./name.ts, ./name.json) and flow/<collection>, nothing else"
+const importHint = "a module can import relative files (./name.js, ./name.ts, ./name.json), packages of a node_modules directory and flow/<collection>"
+
+// nodeParts are the modules that Node.js itself brings. Derivations run without it.
+var nodeParts = map[string]bool{
+	"assert": true, "async_hooks": true, "buffer": true, "child_process": true, "cluster": true, "console": true, "constants": true,
+	"crypto": true, "dgram": true, "diagnostics_channel": true, "dns": true, "domain": true, "events": true, "fs": true, "http": true,
+	"http2": true, "https": true, "inspector": true, "module": true, "net": true, "os": true, "path": true, "perf_hooks": true,
+	"process": true, "punycode": true, "querystring": true, "readline": true, "repl": true, "stream": true, "string_decoder": true,
+	"sys": true, "timers": true, "tls": true, "trace_events": true, "tty": true, "url": true, "util": true, "v8": true, "vm": true,
+	"wasi": true, "worker_threads": true, "zlib": true,
+}
 
 // Bundle gathers a module and what it imports into one script with an inline source map, fit for
 // catalog.Module.Bundle. The script holds paths relative to the module's directory only; errors name files relative
@@ -60,8 +70,8 @@ func refusedWarnings(warnings []api.Message) []api.Message {
 	return refused
 }
 
-// buildOptions lets nothing of the machine but the module's own files into the result: no tsconfig.json, no
-// package.json settings, no environment.
+// buildOptions lets nothing of the machine but the module's own files and the packages that it names into the
+// result: no tsconfig.json, no environment.
 func buildOptions(m *catalog.Module, typescript bool) api.BuildOptions {
 	o := api.BuildOptions{
 		Bundle:         true,
@@ -77,6 +87,11 @@ func buildOptions(m *catalog.Module, typescript bool) api.BuildOptions {
 		LogLevel:       api.LogLevelSilent,
 		TreeShaking:    api.TreeShakingTrue,
 		Plugins:        []api.Plugin{imports(m.Path == "")},
+		// What a package offers to a program that runs neither in a browser nor in Node.js, and what it asks its
+		// surroundings for.
+		MainFields: []string{"module", "main"},
+		Conditions: []string{"module"},
+		Define:     map[string]string{"process.env.NODE_ENV": `"production"`, "global": "globalThis"},
 	}
 	if m.Path == "" {
 		o.Stdin = &api.StdinOptions{Contents: m.Inline, Sourcefile: moduleName(m, typescript), Loader: api.LoaderJS}
@@ -104,28 +119,76 @@ func missingSyntax() map[string]bool {
 
 // imports decides what a module may import.
 func imports(inline bool) api.Plugin {
-	resolve := func(a api.OnResolveArgs) (api.OnResolveResult, error) {
-		relative := strings.HasPrefix(a.Path, "./") || strings.HasPrefix(a.Path, "../")
-		switch {
-		case a.Kind == api.ResolveEntryPoint:
-			return api.OnResolveResult{}, nil
-		case strings.HasPrefix(a.Path, "flow/"):
-			return api.OnResolveResult{Path: a.Path, Namespace: flowNamespace}, nil
-		case relative && !inline:
-			return api.OnResolveResult{}, nil
-		case relative:
-			return refuse("cannot import " + quote(a.Path) + " from an inline module: put the module into a file of its own to import others")
-		}
-		return refuse("cannot import " + quote(a.Path) + ": " + importHint)
-	}
 	load := func(api.OnLoadArgs) (api.OnLoadResult, error) {
 		types := flowTypes
 		return api.OnLoadResult{Contents: &types, Loader: api.LoaderTS}, nil
 	}
 	return api.Plugin{Name: "weir", Setup: func(b api.PluginBuild) {
+		resolve := func(a api.OnResolveArgs) (api.OnResolveResult, error) {
+			switch {
+			case a.Kind == api.ResolveEntryPoint || a.PluginData == ownResolver:
+				return api.OnResolveResult{}, nil
+			case strings.HasPrefix(a.Path, "flow/"):
+				return api.OnResolveResult{Path: a.Path, Namespace: flowNamespace}, nil
+			case inline && (isRelative(a.Path) || isPackage(a.Path) && !isNodePart(a.Path)):
+				return refuse("cannot import " + quote(a.Path) + " from an inline module: put the module into a file of its own to import others")
+			case isRelative(a.Path):
+				return api.OnResolveResult{}, nil
+			case isPackage(a.Path):
+				return resolvePackage(b, a)
+			}
+			return refuse("cannot import " + quote(a.Path) + ": " + importHint)
+		}
 		b.OnResolve(api.OnResolveOptions{Filter: ".*"}, resolve)
 		b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: flowNamespace}, load)
 	}}
+}
+
+// ownResolver marks what the plugin asks esbuild to resolve.
+const ownResolver = "esbuild's own"
+
+func isRelative(path string) bool {
+	return path == "." || path == ".." || strings.HasPrefix(path, "./") || strings.HasPrefix(path, "../")
+}
+
+// isPackage says whether a path names a package, or Node.js' own: no file, no URL. A package imports parts of its own
+// by names that begin with a hash sign.
+func isPackage(path string) bool {
+	return path != "" && !strings.HasPrefix(path, "/") && !isRelative(path) && (strings.HasPrefix(path, nodePrefix) || !strings.ContainsAny(path, `:\`))
+}
+
+const nodePrefix = "node:"
+
+// isNodePart says whether a path names what Node.js brings, with or without its prefix.
+func isNodePart(path string) bool {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, nodePrefix), "/")
+	return strings.HasPrefix(path, nodePrefix) || nodeParts[name] && !strings.HasSuffix(path, "/")
+}
+
+// resolvePackage looks for a package in the node_modules directories beside the importing file and above it. A name
+// that is also a part of Node.js may be a package that stands in for it.
+func resolvePackage(b api.PluginBuild, a api.OnResolveArgs) (api.OnResolveResult, error) {
+	if !strings.HasPrefix(a.Path, nodePrefix) {
+		found := b.Resolve(a.Path, api.ResolveOptions{
+			Importer: a.Importer, Namespace: a.Namespace, ResolveDir: a.ResolveDir, Kind: a.Kind, PluginData: ownResolver, With: a.With,
+		})
+		if len(found.Errors) == 0 {
+			return api.OnResolveResult{
+				Path: found.Path, Namespace: found.Namespace, Suffix: found.Suffix, SideEffects: sideEffects(found.SideEffects),
+			}, nil
+		}
+	}
+	if isNodePart(a.Path) {
+		return refuse("cannot import " + quote(a.Path) + ", a part of Node.js: derivations run without it, they have neither files nor network nor timers")
+	}
+	return refuse("cannot import " + quote(a.Path) + ": no node_modules directory beside the module or above it holds it, or the package does not export it; " + importHint)
+}
+
+func sideEffects(has bool) api.SideEffects {
+	if has {
+		return api.SideEffectsTrue
+	}
+	return api.SideEffectsFalse
 }
 
 func refuse(text string) (api.OnResolveResult, error) {

@@ -61,7 +61,7 @@ func (c *console) write(level zapcore.Level, args []goja.Value) {
 	}
 	fields := []zap.Field{zap.String("collection", c.vm.program.name)}
 	if c.vm.doc != nil {
-		fields = append(fields, zap.String("function", c.vm.functionName()), zap.Uint64("seq", c.vm.meta.Seq))
+		fields = append(fields, zap.String("transform", c.vm.meta.Transform), zap.String("function", c.vm.functionName()), zap.Uint64("seq", c.vm.meta.Seq))
 	}
 	if c.dropped > 0 {
 		fields = append(fields, zap.Int("dropped", c.dropped))

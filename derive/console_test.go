@@ -25,7 +25,7 @@ export function f({ doc }) {
 			t.Errorf("got %s, want %s", got, w)
 		}
 	}
-	if fields := all[1].ContextMap(); fields["collection"] != "acmeCo/derived" || fields["function"] != "f" || fields["seq"] != uint64(42) {
+	if fields := all[1].ContextMap(); fields["collection"] != "acmeCo/derived" || fields["transform"] != "f" || fields["function"] != "f" || fields["seq"] != uint64(42) {
 		t.Errorf("fields %v", fields)
 	}
 	if m := all[6].Message; !strings.Contains(m, "cycle") {

@@ -82,11 +82,15 @@ func TestModuleErrors(t *testing.T) {
 		want  string
 	}{
 		{"syntax", []string{"m.js", "export function f() {\n  return [1,\n}"}, `m.js:3:1: Unexpected "}"`},
-		{"package", []string{"m.js", "import _ from 'lodash'\nexport const f = _"}, `m.js:1:15: cannot import "lodash": a module can import relative files`},
-		{"node", []string{"m.ts", "import fs from 'node:fs'\nexport const f = fs"}, `cannot import "node:fs"`},
+		{"package", []string{"m.js", "import _ from 'lodash'\nexport const f = _"}, `m.js:1:15: cannot import "lodash": no node_modules directory beside the module or above it holds it, or the package does not export it; a module can import relative files`},
+		{"node", []string{"m.ts", "import fs from 'node:fs'\nexport const f = fs"}, `m.ts:1:16: cannot import "node:fs", a part of Node.js: derivations run without it`},
 		{"absolute", []string{"m.js", "import x from '/etc/x.json'\nexport const f = x"}, `cannot import "/etc/x.json"`},
 		{"url", []string{"m.js", "import x from 'https://example.com/x.js'\nexport const f = x"}, `cannot import "https://example.com/x.js"`},
-		{"require", []string{"m.js", "const fs = require('fs')\nexport const f = fs"}, `cannot import "fs"`},
+		{"require", []string{"m.js", "const fs = require('fs')\nexport const f = fs"}, `m.js:1:20: cannot import "fs", a part of Node.js`},
+		{"part of a node module", []string{"m.js", "import fs from 'fs/promises'\nexport const f = fs"}, `m.js:1:16: cannot import "fs/promises", a part of Node.js`},
+		{"node from a package", []string{"m.js", "import x from 'x'\nexport const f = x", "node_modules/x/index.js", "module.exports = 1\nrequire('child_process')"}, `node_modules/x/index.js:2:9: cannot import "child_process", a part of Node.js`},
+		{"not exported by the package", []string{"m.js", "import x from 'x/y'\nexport const f = x", "node_modules/x/package.json", `{"name":"x","exports":{".":"./index.js"}}`, "node_modules/x/index.js", "", "node_modules/x/y.js", ""}, `m.js:1:15: cannot import "x/y": no node_modules directory beside the module or above it holds it, or the package does not export it`},
+		{"asset of a package", []string{"m.js", "import x from 'x'\nexport const f = x", "node_modules/x/index.js", "import './x.css'", "node_modules/x/x.css", "a{}"}, `node_modules/x/index.js:1:8: Cannot import "node_modules/x/x.css" into a JavaScript file`},
 		{"missing file", []string{"m.js", "import { x } from './nope.js'\nexport const f = x"}, `m.js:1:19: Could not resolve "./nope.js"`},
 		{"missing export", []string{"m.js", "import { x } from './o.js'\nexport const f = x", "o.js", "export const y = 1"}, `m.js:1:10: No matching export in "o.js" for import "x"`},
 		{"in an import", []string{"m.js", "import './lib/o.js'", "lib/o.js", "let = 1 ="}, `lib/o.js:1:`},
@@ -132,6 +136,10 @@ func TestAllModuleErrorsAtOnce(t *testing.T) {
 func TestInlineModuleCannotImportFiles(t *testing.T) {
 	_, err := compile(t, derivation("import x from './x.js'\nexport const f = x"))
 	if err == nil || !strings.Contains(err.Error(), "inline.js:1:15: cannot import \"./x.js\" from an inline module") {
+		t.Error(err)
+	}
+	_, err = compile(t, derivation("import x from 'lodash'\nexport const f = x"))
+	if err == nil || !strings.Contains(err.Error(), "inline.js:1:15: cannot import \"lodash\" from an inline module") {
 		t.Error(err)
 	}
 }
@@ -184,6 +192,45 @@ func TestCommonJSModule(t *testing.T) {
 	d := module(t, "m.js", "const { x } = require('./x.js'); exports.f = () => ({ x })", "x.js", "module.exports = { x: 1 }")
 	if got := mustApply(t, newVM(t, d, VMOptions{}), `{}`); got[0] != `{"x":1}` {
 		t.Error(got)
+	}
+}
+
+// TestPackages checks what modules import from a node_modules directory beside them or above them.
+func TestPackages(t *testing.T) {
+	d := module(t, "flows/m.ts", `import both, { named } from "both";
+import { sub } from "@acme/scoped/sub";
+import { legacy } from "legacy";
+import * as events from "events";
+import data from "both/data.json";
+export const f = () => ({ both, named, sub, legacy, events: events.on, data, mode: process.env.NODE_ENV });
+`,
+		"node_modules/both/package.json", `{"name":"both","main":"main.js","module":"module.mjs","browser":"browser.js"}`,
+		"node_modules/both/main.js", "exports.named = 'main'",
+		"node_modules/both/module.mjs", "export default 1; export const named = 'module'",
+		"node_modules/both/browser.js", "exports.named = 'browser'",
+		"node_modules/both/data.json", "[1]",
+		"node_modules/@acme/scoped/package.json", `{"name":"@acme/scoped","exports":{"./sub":{"import":"./sub.mjs","require":"./sub.cjs"}},"imports":{"#own":"./own.mjs"},"sideEffects":false}`,
+		"node_modules/@acme/scoped/sub.mjs", "export { own as sub } from '#own'",
+		"node_modules/@acme/scoped/own.mjs", "export const own = 'own'",
+		"flows/node_modules/legacy/index.js", "const { deep } = require('deep'); exports.legacy = deep + (global === globalThis)",
+		"node_modules/deep/index.js", "exports.deep = 'deep '",
+		"node_modules/events/index.js", "exports.on = 'a package in the place of a part of Node.js'",
+	)
+	want := `{"both":1,"named":"module","sub":"own","legacy":"deep true","events":"a package in the place of a part of Node.js","data":[1],"mode":"production"}`
+	if got := mustApply(t, newVM(t, d, VMOptions{}), `{}`); got[0] != want {
+		t.Errorf("\n got %s\nwant %s", got[0], want)
+	}
+	if dir := filepath.Dir(filepath.Dir(d.Using.TypeScript.Path)); strings.Contains(d.Using.TypeScript.Bundle, dir) {
+		t.Error("the bundle names a directory of this machine")
+	}
+}
+
+func TestPlaceInAPackage(t *testing.T) {
+	d := module(t, "m.js", "export { f } from 'x'", "node_modules/x/index.js", "export function f() {\n  throw new Error('here')\n}")
+	d.Using.JavaScript.File = "flows/m.js"
+	_, err := apply(newVM(t, d, VMOptions{}), `{}`)
+	if e := callError(t, err); e.File != "flows/node_modules/x/index.js" || e.Line != 2 {
+		t.Error(e)
 	}
 }
 
