@@ -1,7 +1,11 @@
 package derive
 
 import (
+	"encoding/base64"
+	"hash/fnv"
 	"math/big"
+	"slices"
+	"strconv"
 
 	"github.com/dop251/goja"
 
@@ -11,12 +15,25 @@ import (
 // timeLayout is how meta.ts is written: what Date.prototype.toISOString gives.
 const timeLayout = "2006-01-02T15:04:05.000Z"
 
-// arguments is the object that a function gets. Its members are made when they are asked for.
+// arguments is the object that a function or a method gets. Its members are made when they are asked for.
 type arguments struct {
 	vm   *VM
 	gen  uint64
 	key  goja.Value
 	meta goja.Value
+}
+
+// What functions get, and methods of a class, which are written for Flow's `read` too.
+var (
+	functionArguments = []string{"doc", "register", "key", "meta"}
+	methodArguments   = []string{"doc", "register", "key", "meta", "uuid", "shuffle"}
+)
+
+func (a *arguments) names() []string {
+	if a.vm.class != nil {
+		return methodArguments
+	}
+	return functionArguments
 }
 
 func (vm *VM) newArguments() goja.Value {
@@ -46,6 +63,11 @@ func (a *arguments) Get(name string) goja.Value {
 			a.meta = a.vm.metaObject()
 		}
 		return a.meta
+	case "uuid", "shuffle":
+		if a.vm.class == nil {
+			return nil
+		}
+		return a.vm.readMember(name)
 	}
 	return nil
 }
@@ -58,14 +80,14 @@ func (a *arguments) Set(name string, _ goja.Value) bool {
 
 // Has implements goja.DynamicObject.
 func (a *arguments) Has(name string) bool {
-	return name == "doc" || name == "register" || name == "key" || name == "meta"
+	return slices.Contains(a.names(), name)
 }
 
 // Delete implements goja.DynamicObject.
 func (a *arguments) Delete(name string) bool { return !a.Has(name) }
 
 // Keys implements goja.DynamicObject.
-func (a *arguments) Keys() []string { return []string{"doc", "register", "key", "meta"} }
+func (a *arguments) Keys() []string { return a.names() }
 
 // document is the view of the source document, made when it is first asked for.
 func (vm *VM) document() goja.Value {
@@ -109,16 +131,45 @@ func (vm *VM) keyValues() goja.Value {
 }
 
 func (vm *VM) metaObject() goja.Value {
+	return vm.object(
+		member{"collection", vm.meta.Collection},
+		member{"transform", vm.meta.Transform},
+		member{"seq", vm.meta.Seq},
+		member{"ts", vm.meta.Time.UTC().Format(timeLayout)},
+	)
+}
+
+// uuidEpoch is what the clocks of UUIDs count from: 15 October 1582, in seconds before 1970.
+const uuidEpoch = 12_219_292_800
+
+// readMember makes what Flow's `read` has beside the document: the time as the clock of a version 1 UUID, shifted as
+// Flow has it; the node is 0, since documents here have positions and no producers. The shuffle key comes packed, too.
+func (vm *VM) readMember(name string) goja.Value {
+	if name == "uuid" {
+		ticks := uint64(vm.meta.Time.Unix()+uuidEpoch)*1e7 + uint64(vm.meta.Time.Nanosecond()/100)
+		return vm.object(member{"node", "0"}, member{"clock", strconv.FormatUint(ticks<<4, 10)})
+	}
+	var packed []byte
+	if vm.shuffleKey() != nil {
+		packed = vm.packedKey(nil)
+	}
+	hash := fnv.New32a()
+	hash.Write(packed)
+	return vm.object(
+		member{"key", vm.keyValues()},
+		member{"packed", base64.StdEncoding.EncodeToString(packed)},
+		member{"hash", hash.Sum32()},
+	)
+}
+
+type member struct {
+	name  string
+	value any
+}
+
+func (vm *VM) object(members ...member) goja.Value {
 	o := vm.rt.NewObject()
-	for _, m := range []struct {
-		name  string
-		value any
-	}{
-		{"collection", vm.meta.Collection},
-		{"transform", vm.meta.Transform},
-		{"seq", vm.meta.Seq},
-		{"ts", vm.meta.Time.UTC().Format(timeLayout)},
-	} {
+	for _, m := range members {
 		if err := o.Set(m.name, m.value); err != nil {
 			panic(err)
 		}

@@ -21,8 +21,8 @@ const flowNamespace = "weir-flow"
 // are erased.
 const flowTypes = `export class IDerivation {
 	constructor(open) {}
-	async flush() { return []; }
-	async reset() {}
+	flush() { return []; }
+	reset() {}
 	startCommit() { return {}; }
 }
 `

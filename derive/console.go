@@ -60,8 +60,11 @@ func (c *console) write(level zapcore.Level, args []goja.Value) {
 		b.WriteString(c.text(v))
 	}
 	fields := []zap.Field{zap.String("collection", c.vm.program.name)}
+	if c.vm.function != "" {
+		fields = append(fields, zap.String("function", c.vm.function))
+	}
 	if c.vm.doc != nil {
-		fields = append(fields, zap.String("transform", c.vm.meta.Transform), zap.String("function", c.vm.functionName()), zap.Uint64("seq", c.vm.meta.Seq))
+		fields = append(fields, zap.String("transform", c.vm.meta.Transform), zap.Uint64("seq", c.vm.meta.Seq))
 	}
 	if c.dropped > 0 {
 		fields = append(fields, zap.Int("dropped", c.dropped))

@@ -9,6 +9,14 @@
 // A function returns an array of documents, one document, or nothing (null or undefined). It may be async when
 // its promise is settled by the time the microtasks are drained: there is no I/O to wait for.
 //
+// A module may export a class instead, as Flow has it, with a method for each transform:
+//
+//	export class Derivation extends IDerivation { fromTransfers(read) { return [ ... ] } }
+//
+// Open makes its one instance in a VM, with the state of the last commit; Flush publishes what flush returns at the
+// end of a transaction, StartCommit asks for the state to keep with it, and Reset is for test runners. read has what
+// functions get, and uuid and shuffle. Fields of the instance are as volatile as globals.
+//
 // # Documents
 //
 // doc is a view over the parsed document: members are decoded when they are read, and what the function does not

@@ -65,6 +65,9 @@ func newVM(t testing.TB, d *catalog.Derivation, o VMOptions) *VM {
 		t.Fatal(err)
 	}
 	vm, err := p.NewVM(o)
+	if err == nil {
+		err = vm.Open(nil)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

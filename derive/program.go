@@ -33,6 +33,7 @@ type transform struct {
 	name     string
 	source   string
 	function string
+	method   string        // of a class; function is tried second
 	key      *document.Key // nil: shuffle any
 }
 
@@ -46,7 +47,7 @@ const loadTimeout = 10 * time.Second
 
 // Compile makes the program of a derivation from the bundle that its module holds (see Bundle). It runs the
 // module's body once and checks that each transform's function is exported: the transform's name, camel-cased
-// where it is no identifier. Errors are *ModuleError where the module is to blame.
+// where it is no identifier; or that a class Derivation is, which has them as methods. Errors are *ModuleError where the module is to blame.
 func Compile(d *catalog.Derivation, name string) (*Program, error) {
 	p := &Program{name: name}
 	if err := p.addTransforms(d); err != nil {
@@ -70,13 +71,20 @@ func Compile(d *catalog.Derivation, name string) (*Program, error) {
 	if err := p.compile(m.Bundle); err != nil {
 		return nil, err
 	}
-	_, err := p.NewVM(VMOptions{Timeout: loadTimeout})
+	vm, err := p.NewVM(VMOptions{Timeout: loadTimeout})
+	if err == nil {
+		err = vm.Open(nil)
+	}
+	var call *CallError
+	if errors.As(err, &call) {
+		err = &ModuleError{File: call.File, Line: call.Line, Column: call.Column, Message: call.Message}
+	}
 	return p, err
 }
 
 func (p *Program) addTransforms(d *catalog.Derivation) error {
 	for _, t := range d.Transforms {
-		x := transform{name: t.Name, source: t.Source.Name, function: functionName(t.Name)}
+		x := transform{name: t.Name, source: t.Source.Name, function: functionName(t.Name), method: camelCase(t.Name)}
 		if !t.Shuffle.Any && len(t.Shuffle.Key) > 0 {
 			key, err := document.NewKey(t.Shuffle.Key)
 			if err != nil {
@@ -139,9 +147,6 @@ func (p *Program) missing(t transform, exports []string) error {
 	switch {
 	case len(exports) == 0:
 		message += " (the module exports nothing)"
-	case len(exports) == 1 && exports[0] == "Derivation":
-		message = "exports class Derivation, which is not supported yet: write a function for each transform, " +
-			fmt.Sprintf("`export function %s({ doc }) { ... }`", t.function)
 	default:
 		message += " (the module exports " + strings.Join(exports, ", ") + ")"
 	}
@@ -149,18 +154,22 @@ func (p *Program) missing(t transform, exports []string) error {
 }
 
 // functionName gives the name of a transform's function: the transform's own where it is an identifier, else
-// its parts between the characters that no identifier holds and '_', each but the first with a capital.
+// in camel case.
 func functionName(name string) string {
 	if isIdentifier(name) {
 		return name
 	}
+	return camelCase(name)
+}
+
+// camelCase joins the parts of a name between the characters that no identifier holds and '_', each but the first
+// with a capital.
+func camelCase(name string) string {
 	split := func(r rune) bool { return r == '_' || !inIdentifier(r) }
 	var b strings.Builder
 	for i, part := range strings.FieldsFunc(name, split) {
 		if i > 0 {
-			r := []rune(part)
-			r[0] = unicode.ToUpper(r[0])
-			part = string(r)
+			part = capital(part)
 		}
 		b.WriteString(part)
 	}
@@ -168,6 +177,12 @@ func functionName(name string) string {
 		return s
 	}
 	return "_" + b.String()
+}
+
+func capital(s string) string {
+	r := []rune(s)
+	r[0] = unicode.ToUpper(r[0])
+	return string(r)
 }
 
 func isIdentifier(s string) bool {

@@ -61,6 +61,9 @@ type VM struct {
 	console *console
 
 	functions  []goja.Callable // by transform
+	this       goja.Value      // of the functions: undefined, or the instance of the class
+	class      *class          // nil: the module has the form of functions
+	parse      goja.Callable   // JSON.parse, as it was before the module ran
 	enter      goja.Callable   // runs job where the engine catches exceptions
 	job        func()
 	rejections []*goja.Promise // rejected in this call, and nobody looked
@@ -70,6 +73,7 @@ type VM struct {
 	doc       *document.Doc
 	meta      Meta
 	transform int
+	function  string // what is called, "" while the module is loaded
 	args      [1]goja.Value
 	source    *frame
 	gen       uint64 // number of the call
@@ -109,6 +113,8 @@ func (p *Program) NewVM(o VMOptions) (*VM, error) {
 		vm.job()
 		return nil
 	}))
+	vm.this = goja.Undefined()
+	vm.parse, _ = goja.AssertFunction(vm.rt.GlobalObject().Get("JSON").ToObject(vm.rt).Get("parse"))
 	vm.rt.SetMaxCallStackSize(vm.options.MaxStackDepth)
 	vm.rt.SetPromiseRejectionTracker(vm.trackRejection)
 	if err := vm.setUpSandbox(); err != nil {
@@ -133,24 +139,32 @@ func (vm *VM) loadModule() error {
 	return vm.findFunctions()
 }
 
+// findFunctions gathers the function of each transform, or else the class that has them as methods.
 func (vm *VM) findFunctions() error {
 	exports, _ := vm.rt.Get(globalName).(*goja.Object)
 	if exports == nil {
 		exports = vm.rt.NewObject()
 	}
-	for _, t := range vm.program.transforms {
-		var f goja.Callable
-		var names []string
-		if ex := vm.rt.Try(func() {
-			f, _ = goja.AssertFunction(exports.Get(t.function))
-			names = exports.Keys()
-		}); ex != nil {
-			return ex
+	var names []string
+	var first *transform // without a function
+	if ex := vm.rt.Try(func() {
+		names = exports.Keys()
+		for i := range vm.program.transforms {
+			t := &vm.program.transforms[i]
+			f, _ := goja.AssertFunction(exports.Get(t.function))
+			if f == nil && first == nil {
+				first = t
+			}
+			vm.functions = append(vm.functions, f)
 		}
-		if f == nil {
-			return vm.program.missing(t, names)
+		if _, callable := goja.AssertFunction(exports.Get(className)); callable && first != nil {
+			vm.class = &class{constructor: exports.Get(className).ToObject(vm.rt)}
 		}
-		vm.functions = append(vm.functions, f)
+	}); ex != nil {
+		return ex
+	}
+	if first != nil && vm.class == nil {
+		return vm.program.missing(*first, names)
 	}
 	return nil
 }
@@ -169,6 +183,10 @@ func (vm *VM) Apply(transform int, d *document.Doc, meta Meta, emit func(raw []b
 	if err != nil {
 		return err
 	}
+	return vm.emitOutputs(emit)
+}
+
+func (vm *VM) emitOutputs(emit func(raw []byte) error) error {
 	for _, o := range vm.outputs {
 		raw := o.raw
 		if raw == nil {
@@ -186,12 +204,18 @@ func (vm *VM) begin(transform int, d *document.Doc, meta Meta) {
 	if meta.Transform == "" {
 		meta.Transform = t.name
 	}
-	vm.doc, vm.meta, vm.transform = d, meta, transform
+	vm.doc, vm.transform = d, transform
+	vm.registers.begin(t.key != nil)
+	vm.start(t.function, meta)
+}
+
+// start opens a call, of a transform's function or of a step that has no document.
+func (vm *VM) start(function string, meta Meta) {
+	vm.function, vm.meta = function, meta
 	vm.gen++
 	vm.outputs, vm.buf = vm.outputs[:0], vm.buf[:0]
 	vm.source = nil
 	vm.random.reset(meta)
-	vm.registers.begin(t.key != nil)
 	vm.watch.begin()
 }
 
@@ -238,11 +262,11 @@ func (vm *VM) releaseFrame() {
 func (vm *VM) call() (err error) {
 	defer func() {
 		if x := recover(); x != nil {
-			err = vm.callError(vm.functionName(), fmt.Errorf("the JavaScript engine failed: %v", x))
+			err = vm.engineError(vm.function, x)
 		}
 	}()
 	vm.args[0] = vm.newArguments()
-	v, err := vm.functions[vm.transform](goja.Undefined(), vm.args[:]...)
+	v, err := vm.functions[vm.transform](vm.this, vm.args[:]...)
 	vm.args[0] = nil
 	if err == nil {
 		v, err = vm.settled(v)
@@ -254,12 +278,15 @@ func (vm *VM) call() (err error) {
 		err = vm.lostRejection()
 	}
 	if err != nil {
-		return vm.callError(vm.functionName(), err)
+		return vm.callError(vm.function, err)
 	}
 	return nil
 }
 
-func (vm *VM) functionName() string { return vm.program.transforms[vm.transform].function }
+// engineError is the error of a panic of the engine.
+func (vm *VM) engineError(function string, x any) *CallError {
+	return vm.callError(function, fmt.Errorf("the JavaScript engine failed: %v", x))
+}
 
 // settled gives a promise's result; microtasks have run by now, so a promise without one never gets any.
 func (vm *VM) settled(v goja.Value) (goja.Value, error) {

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -34,7 +35,8 @@ type derivation struct {
 	*outlet
 	sources  []*source
 	decoders []*decoder
-	engine   engine // nil for copy
+	engine   engine     // nil for copy
+	class    *derive.VM // the engine, where its module has the class form and so takes part in the end of transactions
 
 	ctx     context.Context  // of the loop; for emit, which the engine calls
 	message *journal.Message // that is processed, and where it is from
@@ -68,6 +70,12 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 		return err
 	}
 	defer d.outlet.close()
+	if vm, ok := d.engine.(*derive.VM); ok && vm.Flushes() {
+		d.class = vm
+		if err := vm.Open(d.shard.state); err != nil {
+			return fmt.Errorf("open module: %w", err)
+		}
+	}
 	in, err := openMerge(ctx, e.conn, e.task, e.token, d.sources, d.shard.positions, e.limits.ReadAhead)
 	if err != nil {
 		return err
@@ -124,6 +132,7 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 		return before, nil
 	}
 	d.env.counters.read(len(in.message.Data))
+	d.message, d.from, d.outputs = &in.message, s, 0
 	doc, err := d.decoders[in.source].decode(&in.message)
 	if err != nil {
 		err = d.env.reject(ctx, s.collection, d.env.task, &in.message, 0, err)
@@ -137,12 +146,14 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	if err != nil {
 		return more, blame(s, in.message.Seq, err)
 	}
+	if d.class != nil && d.inputs >= d.limit() {
+		return full, nil // what a flush gives is not known before; one document an input has room
+	}
 	return v, nil
 }
 
 // apply calls the transform and combines its outputs.
 func (d *derivation) apply(in *input, doc *document.Doc) error {
-	d.message, d.from, d.outputs = &in.message, d.sources[in.source], 0
 	if d.engine == nil {
 		return d.output(d.combiner().AddDoc(doc), in.message.Data)
 	}
@@ -164,10 +175,15 @@ func (d *derivation) output(err error, raw []byte) error {
 // stage drains the combined outputs into a batch, together with the register
 // changes as of this transaction (step 1).
 func (d *derivation) stage(ctx context.Context) (func(context.Context) error, error) {
+	state, err := d.finish()
+	if err != nil {
+		return nil, d.blameTransaction(err)
+	}
 	t, err := d.drain(ctx)
 	if err != nil {
 		return nil, err
 	}
+	t.state = state
 	if d.engine != nil {
 		if t.registers, err = d.engine.Changes(); err != nil {
 			t.batch.Abandon()
@@ -175,6 +191,37 @@ func (d *derivation) stage(ctx context.Context) (func(context.Context) error, er
 		}
 	}
 	return d.commit(t, nil), nil
+}
+
+// finish lets the module end the transaction: documents that it held back are combined with the others, and the
+// state that it wants to find again is part of the transaction.
+func (d *derivation) finish() (state json.RawMessage, err error) {
+	if d.class == nil {
+		return nil, nil
+	}
+	before := d.outputs // of the last input, which flushed documents count as
+	if err := d.class.Flush(d.emit); err != nil {
+		return nil, err
+	}
+	flushed := d.outputs - before
+	d.env.widest = max(d.env.widest, flushed)
+	if d.combiner().Keys() > d.limit() {
+		if d.inputs == 1 {
+			return nil, &OutputError{Collection: d.from.collection.Name, Seq: d.message.Seq, Outputs: flushed, Limit: d.limit()}
+		}
+		return nil, errOverflow
+	}
+	read, err := json.Marshal(d.at)
+	if err != nil {
+		return nil, fmt.Errorf("encode positions: %w", err)
+	}
+	if state, err = d.class.StartCommit(read); err != nil {
+		return nil, err
+	}
+	if limit := d.env.conn.MaxPayload() / 2; len(state) > limit {
+		return nil, &StateError{Size: len(state), Limit: limit}
+	}
+	return state, nil
 }
 
 // markerRoom is what a batch keeps free for the parts of its marker.
@@ -225,6 +272,9 @@ func (o *outlet) close() {
 	}
 }
 
+// limit is how many documents a transaction may write.
+func (o *outlet) limit() int { return o.env.conn.MaxBatch() - markerRoom }
+
 // combiner is the open transaction's. Its former documents are dropped at the
 // first use: the commit that kept them has ended by then.
 func (o *outlet) combiner() *collection.Combiner {
@@ -252,7 +302,7 @@ func (o *outlet) took(s *source, seq uint64, alone bool) (verdict, error) {
 			o.first[s.key] = seq
 		}
 	}
-	e, c, limit := o.env, o.combiner(), o.env.conn.MaxBatch()-markerRoom
+	e, c, limit := o.env, o.combiner(), o.limit()
 	e.widest = max(e.widest, o.outputs)
 	if c.Keys() > limit {
 		if o.inputs == 1 {

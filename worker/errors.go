@@ -51,6 +51,13 @@ func (e *OutputError) Error() string {
 	return fmt.Sprintf("the document at sequence %d of %s gives %d outputs, but one transaction holds at most %d: split the source document, or return fewer documents for it", e.Seq, e.Collection, e.Outputs, e.Limit)
 }
 
+// StateError is a state of a derivation's class that no marker has room for.
+type StateError struct{ Size, Limit int }
+
+func (e *StateError) Error() string {
+	return fmt.Sprintf("the class's state takes %d bytes, but a transaction has room for %d: keep in registers what belongs to a key", e.Size, e.Limit)
+}
+
 // LostError is a part of a task's durable state that is gone, or behind
 // another part: something around Weir removed it.
 type LostError struct{ what string }
@@ -70,11 +77,12 @@ func lasting(err error) bool {
 		invalid *collection.Invalid
 		size    *journal.SizeError
 		output  *OutputError
+		state   *StateError
 		module  *derive.ModuleError
 		broken  *brokenError
 		lost    *LostError
 	)
-	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &module) ||
+	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &state) || errors.As(err, &module) ||
 		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
 }
 
@@ -142,6 +150,7 @@ var fixes = map[string]string{
 	"catalog":             "correct the catalog and publish it again",
 	"endpoint":            "look at the endpoint and its configuration; after a change publish the catalog again",
 	"too-large":           "make the document smaller, or raise the server's max_payload",
+	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
 	"too-many-outputs":    "split the source document, or return fewer documents for it",
 	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
 	"state-lost":          "restore what is gone from a backup, or publish the derivation under a new name",
@@ -157,6 +166,7 @@ func explain(err error) *Why {
 		module  *derive.ModuleError
 		size    *journal.SizeError
 		output  *OutputError
+		state   *StateError
 		blamed  *inputError
 		broken  *brokenError
 		lost    *LostError
@@ -182,6 +192,8 @@ func explain(err error) *Why {
 		w.Code, w.File, w.Line = "module", module.File, module.Line
 	case errors.As(err, &size):
 		w.Code = "too-large"
+	case errors.As(err, &state):
+		w.Code = "state-too-large"
 	case errors.As(err, &output):
 		w.Code, w.Collection, w.Seq = "too-many-outputs", output.Collection, output.Seq
 	case takenOver(err):
