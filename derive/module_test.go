@@ -104,7 +104,7 @@ func TestModuleErrors(t *testing.T) {
 		{"not exported", []string{"m.js", "function f() {}\nexport const g = 1, h = 2"}, "m.js:1:1: transform f has no function: write `export function f({ doc }) { ... }` (the module exports g, h)"},
 		{"no function", []string{"m.js", "export const f = 1"}, "transform f has no function"},
 		{"exports nothing", []string{"m.js", "let f"}, "(the module exports nothing)"},
-{"class without a method", []string{"m.ts", "import { IDerivation } from 'flow/acmeCo/x.ts'\nexport class Derivation extends IDerivation { g(read) { return [] } async flush() { return [] } }"}, "m.ts:1:1: transform f has no method: write `f(read) { ... }` in class Derivation (the class has g)"},
+		{"class without a method", []string{"m.ts", "import { IDerivation } from 'flow/acmeCo/x.ts'\nexport class Derivation extends IDerivation { g(read) { return [] } async flush() { return [] } }"}, "m.ts:1:1: transform f has no method: write `f(read) { ... }` in class Derivation (the class has g)"},
 		{"class that throws at once", []string{"m.js", "export class Derivation {\n  constructor(open) { this.n = open.state.n.m; }\n  f() {}\n}"}, "m.js:2:45: TypeError: Cannot read property 'm' of undefined"},
 		{"Derivation is no class", []string{"m.js", "export const Derivation = 1"}, "transform f has no function"},
 		{"unsupported regular expression", []string{"m.js", "export const f = () => /[/"}, "m.js:1:"},
