@@ -42,6 +42,7 @@ const (
 	maximize
 	appendItems
 	set
+	mergeSchemas
 )
 
 // strategy is a reduce annotation. Equal annotations of a schema are one pointer.
@@ -73,6 +74,8 @@ var methodOptions = map[string]struct {
 	"maximize":       {maximize, []string{"key"}},
 	"append":         {appendItems, nil},
 	"set":            {set, []string{"key"}},
+
+	"jsonSchemaMerge": {mergeSchemas, nil},
 }
 
 // parseStrategy reads the value of a `reduce` keyword.
@@ -85,9 +88,6 @@ func parseStrategy(v any) (*strategy, error) {
 	name, ok := m["strategy"].(string)
 	if !ok {
 		return nil, fmt.Errorf("reduce needs a strategy: one of %s", known)
-	}
-	if name == "jsonSchemaMerge" {
-		return nil, fmt.Errorf("strategy jsonSchemaMerge is not supported yet; the supported ones are %s", known)
 	}
 	kind, ok := methodOptions[name]
 	if !ok {

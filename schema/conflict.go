@@ -126,8 +126,13 @@ func (l *lowering) refuseConflicts(root *rule) error {
 	if strings.Count(a.location, "/") > strings.Count(b.location, "/") {
 		a, b = b, a
 	}
-	var other CompileError
+	var here, other CompileError
+	l.res.place(&here, b.location)
 	l.res.place(&other, a.location)
-	return l.fail(b.location+"/"+reduceKeyword, "%s is active together with %s of %s#%s/%s: a location has one strategy, so keep one, or put them into different branches (if/then/else, oneOf)",
-		b.strategy, a.strategy, other.URL, other.Pointer, reduceKeyword)
+	at := other.Pointer + "/" + reduceKeyword
+	if other.URL != here.URL {
+		at = other.URL + "#" + at
+	}
+	return l.fail(b.location+"/"+reduceKeyword, "%s is active together with %s, which stands at %s: a location has one strategy, so keep one, or put them into different branches (if/then/else, oneOf)",
+		b.strategy, a.strategy, at)
 }

@@ -1,29 +1,8 @@
 package schema
 
 import (
-	"fmt"
-	"strconv"
-
 	"weir/document"
 )
-
-// ReduceError tells why documents cannot be reduced.
-type ReduceError struct {
-	Pointer  string // location in the newer document
-	Strategy string
-	Reason   string
-	// NotAssociative is set when the values can only be reduced fully, onto the root-most document: until then the
-	// documents have to be kept apart.
-	NotAssociative bool
-}
-
-func (e *ReduceError) Error() string {
-	at := e.Pointer
-	if at == "" {
-		at = "the document"
-	}
-	return fmt.Sprintf("reduce %s by %s: %s", at, e.Strategy, e.Reason)
-}
 
 // Reducer reduces documents. It keeps scratch memory, and so belongs to one goroutine; it holds on to no document
 // after a call.
@@ -183,49 +162,6 @@ func (r *Reducer) push(l *list, doc, node uint32) {
 
 func (r *Reducer) kind(c cell) document.Kind { return r.docs[c.doc].Nodes[c.node].Kind }
 
-// fail records the first error.
-func (r *Reducer) fail(c cell, s *strategy, format string, args ...any) {
-	if r.failed == nil {
-		r.failed = &ReduceError{Pointer: pointerOf(r.docs[c.doc], c.node), Strategy: s.name, Reason: fmt.Sprintf(format, args...)}
-	}
-}
-
-func (r *Reducer) failPartial(c cell, s *strategy, left document.Kind) {
-	r.failApart(c, s, "%s replaces %s, which only a full reduction can do", r.kind(c), left)
-}
-
-// failApart records that documents have to be kept apart.
-func (r *Reducer) failApart(c cell, s *strategy, format string, args ...any) {
-	if r.failed == nil {
-		r.failed = &ReduceError{Pointer: pointerOf(r.docs[c.doc], c.node), Strategy: s.name, NotAssociative: true, Reason: fmt.Sprintf(format, args...)}
-	}
-}
-
-// pointerOf finds the path to a node.
-func pointerOf(d *document.Doc, node uint32) string {
-	var p document.Pointer
-	for i := uint32(0); i != node; {
-		step := uint32(0)
-		if d.Nodes[i].Kind == document.Object {
-			step = 1
-		}
-		k, at := i+1, 0
-		for d.Nodes[k+step].Next <= node {
-			k, at = d.Nodes[k+step].Next, at+1
-		}
-		if step == 1 {
-			p = append(p, d.String(k))
-		} else {
-			p = append(p, strconv.Itoa(at))
-		}
-		if k == node {
-			break // a member's name
-		}
-		i = k + step
-	}
-	return p.String()
-}
-
 // copy appends a value as it is.
 func (r *Reducer) copy(dst []byte, c cell) []byte {
 	d := r.docs[c.doc]
@@ -293,6 +229,8 @@ func (r *Reducer) foldRun(dst []byte, s *strategy, l list, p *plan) []byte {
 		return r.foldAppend(dst, s, l)
 	case merge:
 		return r.foldMerge(dst, s, l, p)
+	case mergeSchemas:
+		return r.foldSchemas(dst, s, l)
 	default:
 		return r.foldSet(dst, s, l, p)
 	}
@@ -313,6 +251,11 @@ func (r *Reducer) accepts(s *strategy, c cell) bool {
 	case merge:
 		if kind != document.Object && kind != document.Array {
 			r.fail(c, s, "needs an object or an array, but got %s", kind)
+			return false
+		}
+	case mergeSchemas:
+		if kind != document.Object && kind != document.True && kind != document.False {
+			r.fail(c, s, "needs a JSON schema, but got %s", kind)
 			return false
 		}
 	}

@@ -195,3 +195,31 @@ func TestOneSchemaManyGoroutines(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+func TestReduceAllocatesNothing(t *testing.T) {
+	const row = `{"id":1,"op":"u","n":1,"name":"x"}`
+	for _, c := range []struct {
+		what, schema string
+		docs         []string
+	}{
+		{"orders", orderSchema, []string{orderDocument, orderDocument, orderDocument}},
+		{"rows", changes, []string{row, row, row}},
+		{"rows that are deleted", changes, []string{row, row, `{"id":1,"op":"d"}`}},
+	} {
+		var docs []*document.Doc
+		for _, text := range c.docs {
+			docs = append(docs, parse(t, text))
+		}
+		r, out := compile(t, c.schema).Reducer(), make([]byte, 0, 4096)
+		for _, full := range []bool{false, true} {
+			n := testing.AllocsPerRun(100, func() {
+				if _, err := r.Reduce(out[:0], docs, full); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if n != 0 {
+				t.Errorf("%s, full %t: %g allocations", c.what, full, n)
+			}
+		}
+	}
+}
