@@ -27,8 +27,9 @@ func (l *loader) buildDerivation(b *builtCollection, f *deriveFile) *Derivation 
 		t := &f.Transforms[i]
 		d.Transforms[i] = Transform{
 			Name: t.Name, Source: Source{Name: t.Source.Name}, Shuffle: Shuffle{Any: t.Shuffle.Any, Key: t.Shuffle.Key},
-			Backfill: t.Backfill, Disable: t.Disable, Priority: t.Priority,
+			Backfill: t.Backfill, Disable: t.Disable, Priority: t.Priority, ReadDelay: t.ReadDelay,
 		}
+		l.checkReadDelay(t)
 		l.checkTransformName(t, names)
 		source := l.transformSource(b, t)
 		if key, ok := l.shuffleKey(t, source); ok && !t.Disable && t.Name != "" {
@@ -86,6 +87,16 @@ func (l *loader) checkTransformName(t *transformFile, names map[string]*place) {
 		l.errorf(at, "names of transforms are unique in their derivation", "%s is defined twice, first at %s:%d:%d", t.Name, first.file.shown, first.line, first.col)
 	default:
 		names[t.Name] = at
+	}
+}
+
+func (l *loader) checkReadDelay(t *transformFile) {
+	at, ok := t.At.field("readDelay")
+	if !ok || at.node.kind != kindString {
+		return
+	}
+	if _, err := ParseDelay(t.ReadDelay); err != nil || t.ReadDelay == "" {
+		l.errorf(at, "as in 30s, 15m, 2h or 1d", "%q is no delay: a number followed by s, m, h or d, and no longer than ten years", t.ReadDelay)
 	}
 }
 

@@ -83,7 +83,7 @@ type transformFile struct {
 	Backfill  int       `flow:"backfill" min:"0" default:"0" doc:"Raise it to read the source again from the start."`
 	Disable   bool      `flow:"disable" default:"false" doc:"Leaves the transform out for now."`
 	Priority  int       `flow:"priority" min:"0" default:"0" doc:"Ready documents of a higher priority are processed first."`
-	ReadDelay struct{}  `flow:"readDelay" later:"documents are processed as soon as they are there"`
+	ReadDelay string    `flow:"readDelay" pattern:"^[0-9]+(s|m|h|d)$" doc:"How long after it was stored a document is ready to be processed, as in 15m or 2d: none when left out. Also the order of a replay is that of the documents' times with this added."`
 	Lambda    struct{}  `flow:"lambda" later:"write a function in the derivation's module"`
 }
 

@@ -104,6 +104,8 @@ type Transform struct {
 	Backfill int     `json:"backfill,omitempty"`
 	Disable  bool    `json:"disable,omitempty"`
 	Priority int     `json:"priority,omitempty"` // higher first
+	// ReadDelay is how long after its time a document is ready; see ParseDelay.
+	ReadDelay string `json:"readDelay,omitempty"`
 }
 
 // Shuffle says which documents of a transform meet in one place: those of the

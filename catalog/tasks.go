@@ -134,15 +134,26 @@ func hash(spec any) string {
 
 // ParseInterval reads a capture's interval: a whole number of seconds, minutes,
 // hours or days ("30s", "5m", "2h", "1d").
-func ParseInterval(text string) (time.Duration, error) {
+func ParseInterval(text string) (time.Duration, error) { return parseDuration("interval", text) }
+
+// ParseDelay reads a transform's readDelay, which is written as an interval; an
+// empty one is none.
+func ParseDelay(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	return parseDuration("readDelay", text)
+}
+
+func parseDuration(what, text string) (time.Duration, error) {
 	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
 	if len(text) < 2 || strings.Trim(text[:len(text)-1], "0123456789") != "" || units[text[len(text)-1]] == 0 {
-		return 0, fmt.Errorf("interval %q is not a number followed by s, m, h or d", text)
+		return 0, fmt.Errorf("%s %q is not a number followed by s, m, h or d", what, text)
 	}
 	unit := units[text[len(text)-1]]
 	n, err := strconv.ParseInt(text[:len(text)-1], 10, 64)
 	if err != nil || n > int64(maxInterval/unit) {
-		return 0, fmt.Errorf("interval %q is longer than ten years", text)
+		return 0, fmt.Errorf("%s %q is longer than ten years", what, text)
 	}
 	return time.Duration(n) * unit, nil
 }

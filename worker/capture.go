@@ -151,7 +151,7 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 		c.state = state
 	}
 	c.unacked++
-	return c.took(c.source, c.seen, false)
+	return c.took(c.source, "", c.seen, false)
 }
 
 // stage drains the documents into a batch (step 1).

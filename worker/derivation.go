@@ -76,7 +76,7 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 			return fmt.Errorf("open module: %w", err)
 		}
 	}
-	in, err := openMerge(ctx, e.conn, e.task, e.token, d.sources, d.shard.positions, e.limits.ReadAhead)
+	in, err := openMerge(ctx, e, e.task, d.sources, d.shard.positions)
 	if err != nil {
 		return err
 	}
@@ -97,11 +97,16 @@ func transformSources(d *catalog.Derivation, token string, known collections) ([
 		if err != nil {
 			return nil, fmt.Errorf("transform %s: %w", t.Name, err)
 		}
+		delay, err := catalog.ParseDelay(t.ReadDelay)
+		if err != nil {
+			return nil, fmt.Errorf("transform %s: %w", t.Name, err)
+		}
 		out = append(out, &source{
 			key:        positionKey(t.Name, t.Backfill, token, t.Source.Name),
 			collection: c,
 			filter:     collection.DocFilter(t.Source.Name),
 			priority:   t.Priority,
+			delay:      delay,
 			index:      i,
 		})
 	}
@@ -127,7 +132,7 @@ func newVM(e *env, spec *catalog.Collection) (*derive.VM, error) {
 // into the open transaction.
 func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	s := d.sources[in.source]
-	alone := d.env.suspects.has(s.key, in.message.Seq)
+	alone := d.env.suspects.has(in.key, in.message.Seq)
 	if d.wantsFresh(alone) {
 		return before, nil
 	}
@@ -140,11 +145,11 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 		err = d.apply(&in, doc)
 	}
 	if err != nil {
-		return more, blame(s, in.message.Seq, err)
+		return more, blame(s, in.key, in.message.Seq, err)
 	}
-	v, err := d.took(s, in.message.Seq, alone)
+	v, err := d.took(s, in.key, in.message.Seq, alone)
 	if err != nil {
-		return more, blame(s, in.message.Seq, err)
+		return more, blame(s, in.key, in.message.Seq, err)
 	}
 	if d.class != nil && d.inputs >= d.limit() {
 		return full, nil // what a flush gives is not known before; one document an input has room
@@ -293,13 +298,13 @@ func (o *outlet) wantsFresh(alone bool) bool {
 
 // took counts an input whose outputs are in, and says whether the transaction
 // has room for another.
-func (o *outlet) took(s *source, seq uint64, alone bool) (verdict, error) {
+func (o *outlet) took(s *source, key string, seq uint64, alone bool) (verdict, error) {
 	o.inputs++
 	o.solo = alone
-	if s.key != "" {
-		o.at[s.key] = seq
-		if _, ok := o.first[s.key]; !ok {
-			o.first[s.key] = seq
+	if key != "" {
+		o.at[key] = seq
+		if _, ok := o.first[key]; !ok {
+			o.first[key] = seq
 		}
 	}
 	e, c, limit := o.env, o.combiner(), o.limit()
@@ -412,9 +417,9 @@ func (o *outlet) blameTransaction(err error) error {
 }
 
 // blame makes one input the suspect.
-func blame(s *source, seq uint64, err error) error {
+func blame(s *source, key string, seq uint64, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, errOverflow) {
 		return err
 	}
-	return &inputError{suspects: suspects{s.key: {seq, seq}}, collection: s.collection.Name, seq: seq, err: err}
+	return &inputError{suspects: suspects{key: {seq, seq}}, collection: s.collection.Name, seq: seq, err: err}
 }

@@ -51,7 +51,7 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 	if err := tidyEntrances(ctx, e.conn, target, time.Now()); err != nil {
 		return err
 	}
-	in, err := openMerge(ctx, e.conn, inboxTask+"/"+e.task, e.token, []*source{b.source}, b.at, e.limits.ReadAhead)
+	in, err := openMerge(ctx, e, inboxTask+"/"+e.task, []*source{b.source}, b.at)
 	if err != nil {
 		return err
 	}

@@ -3,16 +3,18 @@ package worker
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"weir/collection"
-	"weir/document"
 	"weir/journal"
 )
 
 // input is a message of a collection on its way into a transaction.
 type input struct {
-	source  int // index of the source that it came from
+	source  int    // index of the source that it came from
+	key     string // of the position that it moves
+	skip    bool   // the source passes over it: only the position moves
 	message journal.Message
 }
 
@@ -22,33 +24,54 @@ type source struct {
 	collection *collection.Collection
 	filter     string
 	priority   int
-	index      int // of the transform or binding in the task's spec
+	delay      time.Duration // after a message's time, before it is ready
+	index      int           // of the transform or binding in the task's spec
+}
 
+// feed is one reader of a source, with the message at its head.
+type feed struct {
+	*source
+	of     int // index of the source
 	reader *journal.Reader
 	head   journal.Message
 	filled bool
 	clock  time.Time // running maximum of message times: a new leader's clock may step back
 }
 
-// merge reads the sources of a task: a higher priority first, then the older
-// message, then the lower sequence. While a source has messages that have not
-// arrived yet, the others wait for it, so that a replay gives nearly the same
-// order.
+// due is when the message at the head is ready, by the clock of the sources.
+// While there is none, it is the earliest that the next one can be ready.
+func (f *feed) due() time.Time { return f.clock.Add(f.delay) }
+
+// merge reads the sources of a task: of what is ready a higher priority first,
+// then the older message, its source's delay added, then the lower sequence.
+// While a source has messages that have not arrived yet, the others wait for
+// it, so that a replay gives nearly the same order; they do not wait for one
+// whose next message cannot be ready.
 type merge struct {
-	sources []*source
-	nudge   chan struct{}
+	feeds []*feed
+	nudge chan struct{}
+	clock *Clock
+	now   time.Time // of the clock, when it was last asked
+	alarm *time.Timer
+	leave func() // ends the subscription to the clock
+
+	waits   map[string]time.Time // as last reported
+	waiting func(map[string]time.Time)
 }
 
 // openMerge starts a reader for each source behind its position.
-func openMerge(ctx context.Context, conn *journal.Conn, task, token string, sources []*source, at positions, buffer int) (*merge, error) {
-	m := &merge{sources: sources, nudge: make(chan struct{}, 1)}
-	for _, s := range sources {
-		reader, err := conn.NewReader(ctx, journal.ReaderConfig{
+func openMerge(ctx context.Context, e *env, task string, sources []*source, at positions) (*merge, error) {
+	m := &merge{nudge: make(chan struct{}, 1), clock: e.clock, waiting: e.waiting}
+	m.alarm = time.AfterFunc(longestWait, m.ring)
+	m.alarm.Stop() // nothing waits yet
+	m.leave = e.clock.subscribe(m.nudge)
+	for i, s := range sources {
+		reader, err := e.conn.NewReader(ctx, journal.ReaderConfig{
 			Stream:   collection.StreamName(s.collection.Name),
 			Filter:   s.filter,
 			After:    at[s.key],
-			Name:     collection.ConsumerName(task, token),
-			Buffer:   buffer / len(sources),
+			Name:     collection.ConsumerName(task, e.token),
+			Buffer:   e.limits.ReadAhead / len(sources),
 			Wake:     m.nudge,
 			Metadata: map[string]string{"weir.kind": "reader", "weir.catalog-name": task},
 		})
@@ -56,104 +79,134 @@ func openMerge(ctx context.Context, conn *journal.Conn, task, token string, sour
 			m.close()
 			return nil, fmt.Errorf("read %s: %w", s.collection.Name, err)
 		}
-		s.reader, s.filled, s.clock = reader, false, time.Time{}
+		m.feeds = append(m.feeds, &feed{source: s, of: i, reader: reader})
 	}
 	return m, nil
 }
 
 func (m *merge) close() {
-	for _, s := range m.sources {
-		if s.reader != nil {
-			s.reader.Close()
-		}
+	m.alarm.Stop()
+	m.leave()
+	for _, f := range m.feeds {
+		f.reader.Close()
 	}
 }
 
 func (m *merge) wake() <-chan struct{} { return m.nudge }
 
-func (m *merge) next() (input, bool, error) {
-	best, waiting := -1, false
-	for i, s := range m.sources {
-		if err := s.fill(); err != nil {
-			return input{}, false, err
-		}
-		if !s.filled {
-			waiting = waiting || !s.reader.CaughtUp()
-			continue
-		}
-		if best < 0 || s.goesBefore(m.sources[best]) {
-			best = i
-		}
+// ring wakes the loop: a message may be ready now.
+func (m *merge) ring() {
+	select {
+	case m.nudge <- struct{}{}:
+	default:
 	}
-	if best < 0 || waiting {
-		return input{}, false, nil
-	}
-	s := m.sources[best]
-	s.filled = false
-	return input{source: best, message: s.head}, true, nil
 }
 
-func (s *source) fill() (err error) {
-	if s.filled {
+func (m *merge) next() (input, bool, error) {
+	var best *feed
+	waiting := false
+	for _, f := range m.feeds {
+		if err := m.fill(f); err != nil {
+			return input{}, false, err
+		}
+		switch {
+		case f.filled && m.ready(f):
+			if best == nil || f.goesBefore(best) {
+				best = f
+			}
+		case !f.filled && !f.reader.CaughtUp():
+			waiting = waiting || m.ready(f)
+		}
+	}
+	if waiting {
+		return input{}, false, nil
+	}
+	if best == nil {
+		m.rest()
+		return input{}, false, nil
+	}
+	best.filled = false
+	return input{source: best.of, key: best.key, message: best.head}, true, nil
+}
+
+// fill takes a feed's next message to its head.
+func (m *merge) fill(f *feed) (err error) {
+	if f.filled {
 		return nil
 	}
-	if s.head, s.filled, err = s.reader.TryNext(); err != nil {
-		return fmt.Errorf("read %s: %w", s.collection.Name, err)
+	if f.head, f.filled, err = f.reader.TryNext(); err != nil {
+		return fmt.Errorf("read %s: %w", f.collection.Name, err)
 	}
-	if s.filled && s.head.Time.After(s.clock) {
-		s.clock = s.head.Time
+	if !f.filled {
+		return nil
+	}
+	f.head.Time = m.clock.from(f.head.Time)
+	if f.head.Time.After(f.clock) {
+		f.clock = f.head.Time
 	}
 	return nil
 }
 
-func (s *source) goesBefore(o *source) bool {
-	if s.priority != o.priority {
-		return s.priority > o.priority
+// ready says whether the delay of what a feed has, or has next, is over. A
+// source without delay never asks the clock: the server's may be ahead of it.
+func (m *merge) ready(f *feed) bool {
+	if f.delay == 0 {
+		return true
 	}
-	if !s.clock.Equal(o.clock) {
-		return s.clock.Before(o.clock)
+	due := f.due()
+	if due.After(m.now) {
+		m.now = m.clock.Now()
 	}
-	return s.head.Seq < o.head.Seq
+	return !due.After(m.now)
+}
+
+// longestWait is how long the loop sleeps at most before it looks at the
+// clock again: a machine that was asleep, or whose clock was set, is noticed.
+const longestWait = time.Minute
+
+// rest is called when nothing is ready and nothing is on its way: it reports
+// what waits, and sets the alarm to when the first of it is ready.
+func (m *merge) rest() {
+	var waits map[string]time.Time
+	var first time.Time
+	for _, f := range m.feeds {
+		if !f.filled {
+			continue
+		}
+		if waits == nil {
+			waits = map[string]time.Time{}
+		}
+		due := f.due()
+		waits[f.key] = due
+		if first.IsZero() || due.Before(first) {
+			first = due
+		}
+	}
+	if waits != nil {
+		m.alarm.Reset(min(first.Sub(m.clock.Now())+time.Millisecond, longestWait))
+	}
+	if !maps.EqualFunc(waits, m.waits, time.Time.Equal) {
+		m.waits = waits
+		m.waiting(waits)
+	}
+}
+
+func (f *feed) goesBefore(o *feed) bool {
+	if f.priority != o.priority {
+		return f.priority > o.priority
+	}
+	if a, b := f.due(), o.due(); !a.Equal(b) {
+		return a.Before(b)
+	}
+	return f.head.Seq < o.head.Seq
 }
 
 // lag is the number of messages that wait for the task, but for the one of
 // each source that is at the head. It may be called from any goroutine.
 func (m *merge) lag() uint64 {
 	var n uint64
-	for _, s := range m.sources {
-		n += s.reader.Pending()
+	for _, f := range m.feeds {
+		n += f.reader.Pending()
 	}
 	return n
-}
-
-// decoder reads messages of one collection into a document and checks them.
-type decoder struct {
-	collection *collection.Collection
-	checker    *collection.Checker
-	doc        document.Doc
-}
-
-func newDecoder(c *collection.Collection) *decoder {
-	return &decoder{collection: c, checker: c.Checker()}
-}
-
-// decode gives the message's document, which is valid until the next call.
-// The error is a *collection.Invalid when the message is at fault.
-func (d *decoder) decode(m *journal.Message) (*document.Doc, error) {
-	if err := d.doc.Parse(m.Data); err != nil {
-		return nil, d.place(m, collection.NotJSON(d.collection.Name, m.Data, err))
-	}
-	if err := d.checker.Check(&d.doc, m.Subject); err != nil {
-		return nil, d.place(m, err)
-	}
-	return &d.doc, nil
-}
-
-// place adds where the message stands.
-func (d *decoder) place(m *journal.Message, err error) error {
-	var invalid *collection.Invalid
-	if asInvalid(err, &invalid) {
-		invalid.Subject, invalid.Seq = m.Subject, m.Seq
-	}
-	return err
 }

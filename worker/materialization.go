@@ -62,7 +62,7 @@ func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec 
 		return err
 	}
 	defer m.close()
-	in, err := openMerge(ctx, e.conn, e.task, e.token, m.sources(), m.at, e.limits.ReadAhead)
+	in, err := openMerge(ctx, e, e.task, m.sources(), m.at)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (m *materialization) close() {
 // add checks one document and combines it with the others of its key.
 func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 	b := m.bindings[in.source]
-	alone := m.env.suspects.has(b.source.key, in.message.Seq)
+	alone := m.env.suspects.has(in.key, in.message.Seq)
 	if m.inputs > 0 && (alone || m.solo) {
 		return before, nil
 	}
@@ -188,16 +188,16 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 		err = m.env.reject(ctx, b.source.collection, m.env.task, &in.message, 0, err)
 	}
 	if err != nil {
-		return more, blame(b.source, in.message.Seq, err)
+		return more, blame(b.source, in.key, in.message.Seq, err)
 	}
-	m.took(b.source, in, alone)
+	m.took(in, alone)
 	if alone || m.bytes >= m.env.limits.SinkBytes {
 		return full, nil
 	}
 	return more, nil
 }
 
-func (m *materialization) took(s *source, in input, alone bool) {
+func (m *materialization) took(in input, alone bool) {
 	m.inputs++
 	m.only = nil
 	if m.inputs == 1 {
@@ -206,9 +206,9 @@ func (m *materialization) took(s *source, in input, alone bool) {
 	}
 	m.bytes += len(in.message.Data)
 	m.solo = alone
-	m.at[s.key] = in.message.Seq
-	if _, ok := m.first[s.key]; !ok {
-		m.first[s.key] = in.message.Seq
+	m.at[in.key] = in.message.Seq
+	if _, ok := m.first[in.key]; !ok {
+		m.first[in.key] = in.message.Seq
 	}
 }
 

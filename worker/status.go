@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,9 @@ type Status struct {
 	Txns        uint64            `json:"txns"`
 	Lag         uint64            `json:"lag"` // messages that wait
 	Positions   map[string]uint64 `json:"positions,omitempty"`
+	// Waits says, while nothing else is ready, of which positions the next
+	// document waits for its readDelay, and when it is ready.
+	Waits map[string]time.Time `json:"waits,omitempty"`
 }
 
 // counters count what a task did since it was built.
@@ -94,6 +98,7 @@ type state struct {
 	retry     time.Time
 	lag       func() uint64
 	positions positions
+	waits     map[string]time.Time
 }
 
 func (s *state) set(now State, why *Why, retry time.Time) {
@@ -103,7 +108,7 @@ func (s *state) set(now State, why *Why, retry time.Time) {
 	}
 	s.state, s.why, s.retry = now, why, retry
 	if now != StateRunning {
-		s.lag = nil
+		s.lag, s.waits = nil, nil
 	}
 	s.mu.Unlock()
 	s.changed()
@@ -117,6 +122,14 @@ func (s *state) started(at positions, lag func() uint64) {
 	s.set(StateRunning, nil, time.Time{})
 }
 
+// waiting is called when other documents than before wait for their readDelay.
+func (s *state) waiting(until map[string]time.Time) {
+	s.mu.Lock()
+	s.waits = until
+	s.mu.Unlock()
+	s.changed()
+}
+
 // committed is called after each commit.
 func (s *state) committed(p positions) {
 	s.mu.Lock()
@@ -128,7 +141,7 @@ func (s *state) committed(p positions) {
 func (s *state) fill(to *Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	to.State, to.Why, to.Since, to.Positions = s.state, s.why, s.since, s.positions
+	to.State, to.Why, to.Since, to.Positions, to.Waits = s.state, s.why, s.since, s.positions, s.waits
 	if !s.retry.IsZero() {
 		retry := s.retry
 		to.Retry = &retry
@@ -266,7 +279,7 @@ func (r *reporter) sign(ctx context.Context, now time.Time) error {
 // same says whether two records differ in their time only.
 func (s Status) same(o Status) bool {
 	return s.State == o.State && s.Why == o.Why && s.Since.Equal(o.Since) && s.In == o.In && s.Out == o.Out &&
-		s.Txns == o.Txns && s.Lag == o.Lag && s.Quarantined == o.Quarantined
+		s.Txns == o.Txns && s.Lag == o.Lag && s.Quarantined == o.Quarantined && maps.EqualFunc(s.Waits, o.Waits, time.Time.Equal)
 }
 
 // keepOnly removes the records of tasks that are not published, whoever wrote

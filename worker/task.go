@@ -85,6 +85,7 @@ type env struct {
 	limits   Limits
 	log      *zap.Logger
 	cut      func(point string) error
+	clock    *Clock
 
 	counters  counters
 	suspects  suspects // of the last failed attempt
@@ -92,6 +93,7 @@ type env struct {
 	room      int      // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
 	started   func(at positions, lag func() uint64)
 	committed func(p positions)
+	waiting   func(until map[string]time.Time)
 }
 
 // applied logs what a connector did to its endpoint.

@@ -33,6 +33,7 @@ type Options struct {
 	TempDir string // for what combining spills; empty: the system's
 	ID      string // shown in status records; empty: drawn
 	Limits  Limits
+	Clock   *Clock // that readDelays go by; nil: the machine's
 	Log     *zap.Logger
 	// Cut is called at the named points of a commit. An error that it
 	// returns fails the step: tests end processes and transactions there.
@@ -196,7 +197,9 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 		conn: o.Conn, task: name, token: wholeTask, dataDir: o.DataDir, spillDir: o.TempDir, limits: o.Limits,
 		log:     o.Log.With(zap.String("task", name), zap.String("kind", kind)),
 		cut:     func(point string) error { return o.Cut(name, point) },
+		clock:   o.Clock,
 		started: t.state.started,
+		waiting: t.state.waiting,
 	}
 	t.env.committed = func(p positions) {
 		t.env.counters.txns.Add(1)

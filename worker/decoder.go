@@ -1,0 +1,39 @@
+package worker
+
+import (
+	"weir/collection"
+	"weir/document"
+	"weir/journal"
+)
+
+// decoder reads messages of one collection into a document and checks them.
+type decoder struct {
+	collection *collection.Collection
+	checker    *collection.Checker
+	doc        document.Doc
+}
+
+func newDecoder(c *collection.Collection) *decoder {
+	return &decoder{collection: c, checker: c.Checker()}
+}
+
+// decode gives the message's document, which is valid until the next call.
+// The error is a *collection.Invalid when the message is at fault.
+func (d *decoder) decode(m *journal.Message) (*document.Doc, error) {
+	if err := d.doc.Parse(m.Data); err != nil {
+		return nil, d.place(m, collection.NotJSON(d.collection.Name, m.Data, err))
+	}
+	if err := d.checker.Check(&d.doc, m.Subject); err != nil {
+		return nil, d.place(m, err)
+	}
+	return &d.doc, nil
+}
+
+// place adds where the message stands.
+func (d *decoder) place(m *journal.Message, err error) error {
+	var invalid *collection.Invalid
+	if asInvalid(err, &invalid) {
+		invalid.Subject, invalid.Seq = m.Subject, m.Seq
+	}
+	return err
+}
