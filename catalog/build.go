@@ -33,7 +33,7 @@ func (l *loader) build() *Catalog {
 	}
 	for _, name := range Names(l.built) {
 		if b := l.built[name]; b.entry.file.Derive != nil {
-			b.spec.Derive = l.buildDerivation(b, b.entry.file.Derive)
+			b.spec.Derive = l.buildDerivation(b.entry.file.Derive)
 		}
 	}
 	for _, name := range Names(l.captures) {
@@ -145,7 +145,7 @@ func (l *loader) buildProjections(b *builtCollection) {
 	for i := range section.node.members {
 		name := section.node.members[i].name
 		v := f.Projections[name]
-		b.spec.Projections[name] = Projection{Location: v.Location}
+		b.spec.Projections[name] = Projection{Location: v.Location, Partition: v.Partition}
 		at := section.name(name)
 		if other, taken := folded[strings.ToLower(name)]; taken {
 			l.errorf(at, "names must differ in more than case", "the fields %s and %s are the same name", other, name)
@@ -167,7 +167,10 @@ func (l *loader) checkProjection(b *builtCollection, at *place, name string, v p
 	if !ok || b.shape == nil {
 		return
 	}
-	if _, exists := b.shape.Locate(pointer); exists == schema.Cannot {
+	switch _, exists := b.shape.Locate(pointer); {
+	case v.Partition:
+		l.checkPartition(b, at, name, v, pointer)
+	case exists == schema.Cannot:
 		l.unknownLocation(v.At, b, pointer)
 	}
 	own, _ := document.ParsePointer("/" + name)
@@ -243,12 +246,13 @@ func (l *loader) buildMaterialization(e *entry[materializationFile]) *Materializ
 	for i := range f.Bindings {
 		b := &f.Bindings[i]
 		m.Bindings[i] = MaterializationBinding{
-			Source: Source{Name: b.Source.Name}, Resource: b.Resource.Text, Disable: b.Disable, Backfill: b.Backfill, Priority: b.Priority,
+			Resource: b.Resource.Text, Disable: b.Disable, Backfill: b.Backfill, Priority: b.Priority,
 		}
 		var source *builtCollection
 		if !b.Disable {
 			source = l.collection(b.Source.At, b.Source.Name)
 		}
+		m.Bindings[i].Source = l.buildSource(&b.Source, source)
 		m.Bindings[i].Fields = l.buildFields(b.Fields, source)
 	}
 	return m

@@ -9,7 +9,7 @@ import (
 )
 
 // buildDerivation makes the spec of a collection's derivation.
-func (l *loader) buildDerivation(b *builtCollection, f *deriveFile) *Derivation {
+func (l *loader) buildDerivation(f *deriveFile) *Derivation {
 	d := &Derivation{Transforms: make([]Transform, len(f.Transforms)), Disable: f.Shards.Disable}
 	d.Using = l.buildUsing(&f.Using)
 	if f.Register != nil {
@@ -26,12 +26,13 @@ func (l *loader) buildDerivation(b *builtCollection, f *deriveFile) *Derivation 
 	for i := range f.Transforms {
 		t := &f.Transforms[i]
 		d.Transforms[i] = Transform{
-			Name: t.Name, Source: Source{Name: t.Source.Name}, Shuffle: Shuffle{Any: t.Shuffle.Any, Key: t.Shuffle.Key},
+			Name: t.Name, Shuffle: Shuffle{Any: t.Shuffle.Any, Key: t.Shuffle.Key},
 			Backfill: t.Backfill, Disable: t.Disable, Priority: t.Priority, ReadDelay: t.ReadDelay,
 		}
 		l.checkReadDelay(t)
 		l.checkTransformName(t, names)
-		source := l.transformSource(b, t)
+		source := l.transformSource(t)
+		d.Transforms[i].Source = l.buildSource(&t.Source, source)
 		if key, ok := l.shuffleKey(t, source); ok && !t.Disable && t.Name != "" {
 			keys = append(keys, key)
 		}
@@ -100,12 +101,8 @@ func (l *loader) checkReadDelay(t *transformFile) {
 	}
 }
 
-func (l *loader) transformSource(b *builtCollection, t *transformFile) *builtCollection {
+func (l *loader) transformSource(t *transformFile) *builtCollection {
 	if t.Disable || t.Source.At == nil || t.Source.At.node.kind != kindString {
-		return nil
-	}
-	if t.Source.Name == b.spec.Name {
-		l.errorf(t.Source.At, "derive into another collection", "%s reads itself, which is not supported yet", b.spec.Name)
 		return nil
 	}
 	return l.collection(t.Source.At, t.Source.Name)

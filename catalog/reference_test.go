@@ -41,6 +41,7 @@ func TestReference(t *testing.T) {
 		{"Registers", "`register` of a derivation.", reflect.TypeFor[registerFile]()},
 		{"Transforms", "Elements of `transforms`. With a register, the shuffle keys of all transforms agree in number and types.", reflect.TypeFor[transformFile]()},
 		{"Sources", "`source` of a transform or a binding, and `collection` of a verify step: the name of a collection, or an object.", reflect.TypeFor[sourceBody]()},
+		{"Selectors", "`partitions` of a source: of a collection whose projections include logical partitions.", reflect.TypeFor[selectorFile]()},
 		{"Shuffles", "`shuffle` of a transform: `any` (documents may be processed anywhere, and there is no register), or an object.", reflect.TypeFor[shuffleBody]()},
 		{"Captures", "`captures: { <name>: ... }`: bring documents in.", reflect.TypeFor[captureFile]()},
 		{"Bindings of captures", "Elements of `bindings`.", reflect.TypeFor[captureBindingFile]()},
@@ -110,7 +111,7 @@ func typeText(f *field) string {
 	}
 	named := map[string]string{
 		"schemaRef": "JSON schema, or its file", "jsonValue": "any value", "jsonObject": "object, or its file",
-		"documents": "list of objects, or its file", "sourceRef": "see [Sources](#sources)", "shuffle": "see [Shuffles](#shuffles)",
+		"documents": "list of objects, or its file", "sourceRef": "see [Sources](#sources)", "selectorFile": "see [Selectors](#selectors)", "timestamp": "time, as in `2024-01-31T00:00:00Z`", "shuffle": "see [Shuffles](#shuffles)",
 		"endpointFile": "object of one member: the kind of connector, with its configuration (an object, or its file)",
 		"depth":        "number or boolean", "offFlag": "`false`", "nullOnly": "`null`",
 		"deriveFile": "see [Derivations](#derivations)", "usingFile": "see [Using](#using)", "moduleFile": "see [Modules](#modules)",

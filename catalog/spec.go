@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"time"
 
 	"weir/schema"
 )
@@ -42,7 +43,8 @@ type Collection struct {
 
 // Projection gives a location of the documents a field name of its own.
 type Projection struct {
-	Location string `json:"location"` // JSON pointer
+	Location  string `json:"location"`            // JSON pointer
+	Partition bool   `json:"partition,omitempty"` // the field is a logical partition
 }
 
 // Derivation computes its collection from others.
@@ -91,9 +93,20 @@ type Register struct {
 	Initial json.RawMessage `json:"initial,omitempty"` // nil when there is none
 }
 
-// Source names a collection that is read.
+// Source names a collection that is read, and says what of it.
 type Source struct {
-	Name string `json:"name"`
+	Name       string     `json:"name"`
+	Partitions *Selector  `json:"partitions,omitempty"` // nil: all
+	NotBefore  *time.Time `json:"notBefore,omitempty"`  // of the documents' times; nil: no bound
+	NotAfter   *time.Time `json:"notAfter,omitempty"`
+}
+
+// Selector selects logical partitions: documents that have one of the values of
+// every field of Include, and none of those of Exclude. Values are JSON
+// scalars, by partition field.
+type Selector struct {
+	Include map[string][]json.RawMessage `json:"include,omitempty"`
+	Exclude map[string][]json.RawMessage `json:"exclude,omitempty"`
 }
 
 // Transform is one source of a derivation and the function that handles it.

@@ -92,6 +92,12 @@ func (c *Catalog) Readers(collection string) []Reader {
 	return readers
 }
 
+// Admits says whether a document of a time is between the source's bounds, both
+// of which are inclusive.
+func (s *Source) Admits(t time.Time) bool {
+	return (s.NotBefore == nil || !t.Before(*s.NotBefore)) && (s.NotAfter == nil || !t.After(*s.NotAfter))
+}
+
 // Hash is the SHA-256 of the spec's JSON without its origin, in hex: two specs
 // of the same hash mean the same. A derivation's hash changes with its code once
 // its module is bundled, or inline.

@@ -47,9 +47,8 @@ func (l *loader) buildIngest(f *ingestFile) *Ingest {
 }
 
 func (l *loader) buildVerify(f *verifyFile) *Verify {
-	v := &Verify{Description: f.Description, Collection: Source{Name: f.Collection.Name}, Documents: f.Documents.json()}
-	l.collection(f.Collection.At, f.Collection.Name)
-	return v
+	source := l.collection(f.Collection.At, f.Collection.Name)
+	return &Verify{Description: f.Description, Collection: l.buildSource(&f.Collection, source), Documents: f.Documents.json()}
 }
 
 // checkValue reports what makes the value at p invalid by a schema.

@@ -100,41 +100,6 @@ func (d *documents) json() []json.RawMessage {
 	return texts
 }
 
-// sourceRef names a collection, in a short and a long form.
-type sourceRef struct {
-	At   *place // of the name
-	Name string
-}
-
-type sourceBody struct {
-	located
-	Name       string   `flow:"name,required" hint:"the name of a collection" doc:"The collection."`
-	Partitions struct{} `flow:"partitions" later:"collections have no logical partitions yet: filter in the transform"`
-	NotBefore  struct{} `flow:"notBefore" later:"filter in the transform"`
-	NotAfter   struct{} `flow:"notAfter" later:"filter in the transform"`
-}
-
-func (s *sourceRef) decode(l *loader, p *place) {
-	switch p.node.kind {
-	case kindString:
-		s.At, s.Name = p, p.node.text
-	case kindObject:
-		var body sourceBody
-		l.decodeStruct(p, reflect.ValueOf(&body).Elem())
-		s.At, _ = p.field("name")
-		s.Name = body.Name
-	default:
-		l.errorf(p, "the name of a collection", "expected a string or an object, found %s", p.node.kind)
-	}
-}
-
-func (*sourceRef) describe() shapeText {
-	return shapeText{"oneOf": []any{
-		shapeText{"type": "string", "pattern": namePattern},
-		structSchema(reflect.TypeFor[sourceBody]()),
-	}}
-}
-
 // shuffle is the word any, or a key.
 type shuffle struct {
 	At  *place
@@ -171,14 +136,15 @@ func (*shuffle) describe() shapeText {
 
 // projection is a pointer, or an object that holds one.
 type projection struct {
-	At       *place // of the pointer
-	Location string
+	At        *place // of the pointer
+	Location  string
+	Partition bool
 }
 
 type projectionBody struct {
 	located
-	Location  string  `flow:"location,required" hint:"a JSON pointer" format:"pointer" doc:"JSON pointer to the location."`
-	Partition offFlag `flow:"partition" doc:"Only false: collections have no logical partitions yet."`
+	Location  string `flow:"location,required" hint:"a JSON pointer" format:"pointer" doc:"JSON pointer to the location."`
+	Partition bool   `flow:"partition" default:"false" doc:"Makes the field a logical partition: its value stands in the documents' subjects, so that a source can select by it. Every document must have it, as a boolean, integer, string or null. It cannot be changed later."`
 }
 
 func (v *projection) decode(l *loader, p *place) {
@@ -188,7 +154,7 @@ func (v *projection) decode(l *loader, p *place) {
 	case kindObject:
 		var body projectionBody
 		l.decodeStruct(p, reflect.ValueOf(&body).Elem())
-		v.At, v.Location = p.must("location"), body.Location
+		v.At, v.Location, v.Partition = p.must("location"), body.Location, body.Partition
 	default:
 		l.errorf(p, "a JSON pointer", "expected a string or an object, found %s", p.node.kind)
 	}

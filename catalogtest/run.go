@@ -199,14 +199,20 @@ func (t *test) settleOne(ctx context.Context, d *catalog.Collection) error {
 		if transform.Disable {
 			continue
 		}
-		last, err := t.conn.Last(ctx, collection.StreamName(transform.Source.Name), collection.DocFilter(transform.Source.Name))
-		if errors.Is(err, journal.ErrNoMessage) {
-			continue
-		}
+		reads, err := worker.Reads(&transform, t.known[transform.Source.Name])
 		if err != nil {
 			return err
 		}
-		through[worker.PositionKey(transform.Name, transform.Backfill, transform.Source.Name)] = last.Seq
+		for _, read := range reads {
+			last, err := t.conn.Last(ctx, collection.StreamName(transform.Source.Name), read.Filter)
+			if errors.Is(err, journal.ErrNoMessage) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			through[read.Position] = last.Seq
+		}
 	}
 	var failed *worker.Why
 	err := t.work.Wait(ctx, func(all []worker.Status) bool {
@@ -254,9 +260,18 @@ func (t *test) verify(ctx context.Context, step *catalog.Verify) error {
 	if !ok {
 		return fmt.Errorf("collection %s is not in the catalog", step.Collection.Name)
 	}
+	selection, err := c.Select(step.Collection.Partitions)
+	if err != nil {
+		return err
+	}
 	combiner := c.ForReading().NewCombiner(collection.CombinerOptions{Sorted: true})
 	defer combiner.Close()
-	err := t.conn.ReadAll(ctx, c.StreamName(), collection.DocFilter(c.Name), 0, func(m journal.Message) error { return combiner.Add(m.Data) })
+	err = t.conn.ReadAll(ctx, c.StreamName(), selection.Filter(), 0, func(m journal.Message) error {
+		if !selection.Has(m.Subject) || !step.Collection.Admits(m.Time) {
+			return nil
+		}
+		return combiner.Add(m.Data)
+	})
 	if err != nil {
 		return err
 	}

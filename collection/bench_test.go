@@ -76,7 +76,7 @@ func BenchmarkTransaction(b *testing.B) {
 					}
 				}
 				if err := m.Drain(func(d Combined) (err error) {
-					subject, err = c.AppendKeySubject(subject[:0], d.Packed)
+					subject, err = c.AppendKeyedSubject(subject[:0], d.Doc, d.Packed)
 					return err
 				}); err != nil {
 					b.Fatal(err)

@@ -2,6 +2,7 @@ package collection
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,7 @@ func (k *Checker) place(d *document.Doc) ([]byte, *Invalid) {
 	if k.packed, err = c.Key.AppendPacked(k.packed[:0], d, 0); err != nil {
 		return nil, c.badKey(d.Src, err)
 	}
-	if k.subject, err = c.AppendKeySubject(k.subject[:0], k.packed); err != nil {
+	if k.subject, err = c.AppendKeyedSubject(k.subject[:0], d, k.packed); err != nil {
 		return nil, c.badKey(d.Src, err)
 	}
 	return k.subject, nil
@@ -80,15 +81,27 @@ func (k *Checker) belied(d *document.Doc, subject string) *Invalid {
 	got := strings.Split(tail, ".")
 	want := strings.Split(string(k.subject[len(c.docPrefix):]), ".")
 	if len(got) != len(want) {
-		invalid.Message = fmt.Sprintf("has %d key tokens, the key has %d: want %s", len(got)-1, len(want)-1, k.subject)
+		what := "key tokens, the key has"
+		if c.fields != nil {
+			what = "tokens of logical partition fields and key, these have"
+		}
+		invalid.Message = fmt.Sprintf("has %d %s %d: want %s", len(got)-1, what, len(want)-1, k.subject)
 		return invalid
 	}
-	for i, pointer := range c.Key.Pointers {
-		if got[i+1] != want[i+1] {
-			invalid.Pointer = pointer.String()
-			invalid.Message = fmt.Sprintf("says %s, the document's key is %s: want %s", strconv.Quote(got[i+1]), strconv.Quote(want[i+1]), k.subject)
-			return invalid
+	pointers, what := c.Key.Pointers, "key"
+	if c.fields != nil {
+		pointers = append(slices.Clone(c.fields.Pointers), c.Key.Pointers...)
+	}
+	for i, pointer := range pointers {
+		if got[i+1] == want[i+1] {
+			continue
 		}
+		if i < len(c.Fields) {
+			what = "logical partition field " + c.Fields[i]
+		}
+		invalid.Pointer = pointer.String()
+		invalid.Message = fmt.Sprintf("says %s, the document's %s is %s: want %s", strconv.Quote(got[i+1]), what, strconv.Quote(want[i+1]), k.subject)
+		return invalid
 	}
 	invalid.Message = fmt.Sprintf("is in partition %s, the key belongs to %s of %d: want %s", strconv.Quote(got[0]), want[0], c.Partitions, k.subject)
 	return invalid

@@ -21,10 +21,12 @@ type Collection struct {
 	Spec       *catalog.Collection
 	Schema     *schema.Schema
 	Key        *document.Key
+	Fields     []string // names of the logical partition fields, in the order of subjects
 	Partitions int
 
-	docPrefix string      // weir.doc.<c>. with the dot
-	reading   *Collection // as readers see it; nil: the same
+	fields    *document.Key // of the logical partition fields; nil when there are none
+	docPrefix string        // weir.doc.<c>. with the dot
+	reading   *Collection   // as readers see it; nil: the same
 }
 
 // New compiles the schema and the key of a checked catalog's collection.
@@ -61,8 +63,12 @@ func compile(spec *catalog.Collection) (*Collection, error) {
 		return nil, err // it names the key
 	}
 	setDefaults(key, s, read)
+	names, fields, err := partitionFields(spec)
+	if err != nil {
+		return nil, err
+	}
 	c := &Collection{
-		Name: spec.Name, Spec: spec, Schema: s, Key: key, Partitions: spec.Partitions,
+		Name: spec.Name, Spec: spec, Schema: s, Key: key, Partitions: spec.Partitions, Fields: names, fields: fields,
 		docPrefix: docRoot + EncodeToken(spec.Name) + ".",
 	}
 	if read != s {
@@ -81,6 +87,24 @@ func (c *Collection) ForReading() *Collection {
 		return c
 	}
 	return c.reading
+}
+
+// partitionFields gives the names and the locations of the logical partition
+// fields.
+func partitionFields(spec *catalog.Collection) ([]string, *document.Key, error) {
+	names := spec.PartitionFields()
+	if len(names) == 0 {
+		return nil, nil, nil
+	}
+	locations := make([]string, len(names))
+	for i, name := range names {
+		locations[i] = spec.Projections[name].Location
+	}
+	fields, err := document.NewKey(locations)
+	if err != nil {
+		return nil, nil, fmt.Errorf("logical partitions: %w", err)
+	}
+	return names, fields, nil
 }
 
 // checkName refuses names whose stream the server would refuse, or would share
@@ -134,7 +158,8 @@ func (c *Collection) StreamSubjects() []string {
 }
 
 // Transform is the stream's subject transform: it stores what is published under
-// the right number of key tokens where Weir's own writers would. Both are empty
+// the right number of tokens, of logical partition fields and of the key, where
+// Weir's own writers would. Only the key counts for the partition. Both are empty
 // for a derived collection.
 func (c *Collection) Transform() (from, to string) {
 	if c.Spec.Derive != nil {
@@ -144,46 +169,52 @@ func (c *Collection) Transform() (from, to string) {
 	f, t := strings.Builder{}, strings.Builder{}
 	f.WriteString(pubRoot + token)
 	fmt.Fprintf(&t, "%s%s.{{partition(%d", docRoot, token, c.Partitions)
-	for i := range c.Key.Pointers {
-		f.WriteString(".*")
+	tokens := len(c.Fields) + len(c.Key.Pointers)
+	for i := len(c.Fields); i < tokens; i++ {
 		fmt.Fprintf(&t, ",%d", i+1)
 	}
 	t.WriteString(")}}")
-	for i := range c.Key.Pointers {
+	for i := range tokens {
+		f.WriteString(".*")
 		fmt.Fprintf(&t, ".{{wildcard(%d)}}", i+1)
 	}
 	return f.String(), t.String()
 }
 
 // AppendSubject appends the subject that a document is stored under,
-// weir.doc.<c>.<partition>.<k1>... The error is an [*Invalid] when the document
-// has no key.
+// weir.doc.<c>.<partition>.<partition fields>.<k1>... The error is an [*Invalid]
+// when the document has no key.
 func (c *Collection) AppendSubject(dst []byte, d *document.Doc) ([]byte, error) {
 	var room [128]byte
 	packed, err := c.Key.AppendPacked(room[:0], d, 0)
 	if err != nil {
 		return dst, c.badKey(d.Src, err)
 	}
-	dst, err = c.AppendKeySubject(dst, packed)
+	dst, err = c.AppendKeyedSubject(dst, d, packed)
 	if err != nil {
 		return dst, c.badKey(d.Src, err)
 	}
 	return dst, nil
 }
 
-// AppendKeySubject is [Collection.AppendSubject] by packed key.
-func (c *Collection) AppendKeySubject(dst, packed []byte) ([]byte, error) {
+// AppendKeyedSubject is [Collection.AppendSubject] for a document whose packed
+// key is known.
+func (c *Collection) AppendKeyedSubject(dst []byte, d *document.Doc, packed []byte) ([]byte, error) {
 	begin := len(dst)
 	dst = append(dst, c.docPrefix...)
 	start := len(dst)
-	dst, err := appendTokens(dst, packed)
+	dst, err := c.appendFields(dst, d)
 	if err != nil {
 		return dst[:begin], err
 	}
-	// The partition hashes the tokens but stands before them: they move up.
+	key := len(dst)
+	if dst, err = appendTokens(dst, packed); err != nil {
+		return dst[:begin], err
+	}
+	// The partition hashes the key's tokens but stands before all: they move up.
 	end := len(dst)
 	var room [12]byte
-	partition := append(strconv.AppendInt(room[:0], int64(partitionOf(dst[start:], c.Partitions)), 10), '.')
+	partition := append(strconv.AppendInt(room[:0], int64(partitionOf(dst[key:], c.Partitions)), 10), '.')
 	dst = append(dst, partition...)
 	copy(dst[start+len(partition):], dst[start:end])
 	copy(dst[start:], partition)
@@ -191,4 +222,21 @@ func (c *Collection) AppendKeySubject(dst, packed []byte) ([]byte, error) {
 		return dst[:begin], fmt.Errorf("its subject would take %d bytes, NATS allows %d: the key has too many long components", len(dst)-begin, maxSubject)
 	}
 	return dst, nil
+}
+
+// appendFields appends the tokens of the document's logical partition fields, a
+// dot behind each.
+func (c *Collection) appendFields(dst []byte, d *document.Doc) ([]byte, error) {
+	if c.fields == nil {
+		return dst, nil
+	}
+	var room [128]byte
+	packed, err := c.fields.AppendPacked(room[:0], d, 0)
+	if err != nil {
+		return dst, err
+	}
+	if dst, err = appendTokens(dst, packed); err != nil {
+		return dst, err
+	}
+	return append(dst, '.'), nil
 }

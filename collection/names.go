@@ -40,8 +40,9 @@ func TxnSubject(name, task, shard string) string {
 	return txnRoot + EncodeToken(name) + "." + EncodeToken(task) + "." + EncodeToken(shard)
 }
 
-// PubSubject is where clients publish documents of a collection: without key
-// components for the inbox to sort out, with them (as they are, see [KeyToken])
+// PubSubject is where clients publish documents of a collection: without
+// components for the inbox to sort out, or with the values of its logical
+// partition fields, if it has any, and of its key (as they are, see [KeyToken])
 // for the server to store directly.
 func PubSubject(name string, key ...string) string {
 	subject := append([]byte(pubRoot), EncodeToken(name)...)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/catalog"
 	"weir/journal"
 	"weir/journal/server"
 )
@@ -76,6 +77,36 @@ func TestServerStoresWhereWritersDo(t *testing.T) {
 					t.Fatalf("the server stores %s, we %s, %v", got, want, err)
 				}
 			}
+		}
+	}
+}
+
+// With logical partitions their values stand before the key, and do not count
+// for the partition.
+func TestServerStoresLogicalPartitions(t *testing.T) {
+	ctx, conn := startJournal(t)
+	s := spec(`{}`, "/a", "/b")
+	s.Projections = map[string]catalog.Projection{"zone": {Location: "/zone", Partition: true}, "area": {Location: "/area", Partition: true}}
+	c, err := New(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeStream(ctx, t, conn, c)
+	if from, to := c.Transform(); from != "weir.pub.acmeCo/things.*.*.*.*" || to != "weir.doc.acmeCo/things.{{partition(16,3,4)}}.{{wildcard(1)}}.{{wildcard(2)}}.{{wildcard(3)}}.{{wildcard(4)}}" {
+		t.Errorf("got %s -> %s", from, to)
+	}
+	for i := range 40 {
+		area, zone, a, b := strings.Repeat("größe. ", i), fmt.Sprint(i%3), fmt.Sprintf("cust-%d", i), strings.Repeat("x>", i)
+		d := parsed(t, fmt.Sprintf(`{"area":%q,"zone":%s,"a":%q,"b":%q}`, area, zone, a, b))
+		got := stored(ctx, t, conn, c, PubSubject(c.Name, area, zone, a, b))
+		want, err := c.AppendSubject(nil, d)
+		if err != nil || got != string(want) {
+			t.Fatalf("the server stores %s, we %s, %v", got, want, err)
+		}
+	}
+	for _, subject := range []string{PubSubject(c.Name), PubSubject(c.Name, "a", "b"), PubSubject(c.Name, "z", "a", "b"), PubSubject(c.Name, "y", "z", "a", "b", "c")} {
+		if got := stored(ctx, t, conn, c, subject); got != subject {
+			t.Errorf("%s became %s", subject, got)
 		}
 	}
 }

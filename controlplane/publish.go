@@ -230,6 +230,9 @@ func incompatible(old, now *catalog.Collection) catalog.Errors {
 	if old.Partitions != now.Partitions {
 		add("/partitions", fmt.Sprintf("the number of partitions of a published collection cannot change: it is %d", old.Partitions))
 	}
+	if was, is := logicalPartitions(old), logicalPartitions(now); was != is {
+		add("/projections", fmt.Sprintf("the logical partitions of a published collection cannot change: they are %s, its documents are stored under them", was))
+	}
 	return faults
 }
 
@@ -258,6 +261,19 @@ func targets(c *catalog.Capture) []string {
 		names = append(names, b.Target)
 	}
 	return names
+}
+
+// logicalPartitions spells the logical partition fields of a collection with
+// their locations.
+func logicalPartitions(c *catalog.Collection) string {
+	fields := c.PartitionFields()
+	for i, name := range fields {
+		fields[i] += " at " + c.Projections[name].Location
+	}
+	if len(fields) == 0 {
+		return "none"
+	}
+	return strings.Join(fields, ", ")
 }
 
 // carryBlocks keeps the block of sequences of each collection. A stream that

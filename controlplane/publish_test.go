@@ -127,8 +127,9 @@ func TestRefused(t *testing.T) {
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	publish(t, conn, build(t, flow, module), "/flow")
 	for change, want := range map[[2]string]string{
-		{"    key: [/id]\n    schema: {type: object, required: [id, n]", "    key: [/n]\n    schema: {type: object, required: [id, n]"}:                     "flow.yaml:3:1: /collections/acmeCo~1a/key: the key of a published collection cannot change: it is [/id]",
-		{"    key: [/id]\n    schema: {type: object, required: [id, n]", "    key: [/id]\n    partitions: 4\n    schema: {type: object, required: [id, n]"}: "/collections/acmeCo~1a/partitions: the number of partitions of a published collection cannot change: it is 16",
+		{"    key: [/id]\n    schema: {type: object, required: [id, n]", "    key: [/n]\n    schema: {type: object, required: [id, n]"}:                                                          "flow.yaml:3:1: /collections/acmeCo~1a/key: the key of a published collection cannot change: it is [/id]",
+		{"    key: [/id]\n    schema: {type: object, required: [id, n]", "    key: [/id]\n    partitions: 4\n    schema: {type: object, required: [id, n]"}:                                      "/collections/acmeCo~1a/partitions: the number of partitions of a published collection cannot change: it is 16",
+		{"    key: [/id]\n    schema: {type: object, required: [id, n]", "    key: [/id]\n    projections: {by: {location: /n, partition: true}}\n    schema: {type: object, required: [id, n]"}: "/collections/acmeCo~1a/projections: the logical partitions of a published collection cannot change: they are none",
 	} {
 		c := build(t, strings.Replace(flow, change[0], change[1], 1), module)
 		_, err := controlplane.Publish(context.Background(), conn, c, controlplane.Options{Catalog: "/flow"})

@@ -99,16 +99,14 @@ func transformSources(d *catalog.Derivation, token string, known collections) ([
 		}
 		delay, err := catalog.ParseDelay(t.ReadDelay)
 		if err != nil {
-			return nil, fmt.Errorf("transform %s: %w", t.Name, err)
+			return nil, &brokenError{"transform " + t.Name, err}
 		}
-		out = append(out, &source{
-			key:        positionKey(t.Name, t.Backfill, token, t.Source.Name),
-			collection: c,
-			filter:     collection.DocFilter(t.Source.Name),
-			priority:   t.Priority,
-			delay:      delay,
-			index:      i,
-		})
+		s, err := newSource(positionKey(t.Name, t.Backfill, token, t.Source.Name), t.Source, c)
+		if err != nil {
+			return nil, &brokenError{"transform " + t.Name, err}
+		}
+		s.priority, s.delay, s.index = t.Priority, delay, i
+		out = append(out, s)
 	}
 	if len(out) == 0 {
 		return nil, errors.New("every transform of this derivation is disabled")
@@ -132,6 +130,10 @@ func newVM(e *env, spec *catalog.Collection) (*derive.VM, error) {
 // into the open transaction.
 func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	s := d.sources[in.source]
+	if in.skip {
+		d.at[in.key] = in.message.Seq
+		return more, nil
+	}
 	alone := d.env.suspects.has(in.key, in.message.Seq)
 	if d.wantsFresh(alone) {
 		return before, nil
@@ -245,14 +247,14 @@ type outlet struct {
 	turn      int
 	fresh     bool // nothing was added since the turn
 	at        positions
-	first     map[string]uint64 // first sequence of each position in the open transaction
+	taken     suspects // inputs of the open transaction, should it fail
 	inputs    int
 	outputs   int  // of the last input
 	solo      bool // the open transaction holds a suspect
 }
 
 func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte) error) (*outlet, error) {
-	o := &outlet{env: e, target: target, fresh: true, first: map[string]uint64{}}
+	o := &outlet{env: e, target: target, fresh: true, taken: suspects{}}
 	var err error
 	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, withRegisters); err != nil {
 		return nil, err
@@ -303,9 +305,7 @@ func (o *outlet) took(s *source, key string, seq uint64, alone bool) (verdict, e
 	o.solo = alone
 	if key != "" {
 		o.at[key] = seq
-		if _, ok := o.first[key]; !ok {
-			o.first[key] = seq
-		}
+		o.taken.add(key, seq)
 	}
 	e, c, limit := o.env, o.combiner(), o.limit()
 	e.widest = max(e.widest, o.outputs)
@@ -334,7 +334,7 @@ func (o *outlet) drain(ctx context.Context) (transaction, error) {
 		err = t.batch.Add(journal.Outgoing{Subject: string(subject), Data: c.Raw})
 		var size *journal.SizeError
 		switch {
-		case errors.As(err, &size) && o.inputs == 1 && len(o.first) == 1:
+		case errors.As(err, &size) && o.inputs == 1 && len(o.taken) == 1:
 			rejected++
 			return o.rejectLarge(ctx, c.Raw, rejected, size)
 		case err != nil:
@@ -351,7 +351,7 @@ func (o *outlet) drain(ctx context.Context) (transaction, error) {
 		return t, err
 	}
 	o.turn, o.fresh, o.inputs, o.solo = 1-o.turn, true, 0, false
-	clear(o.first)
+	clear(o.taken)
 	o.env.relax()
 	return t, nil
 }
@@ -362,8 +362,8 @@ func (o *outlet) rejectLarge(ctx context.Context, raw []byte, n int, size *journ
 	if o.target.Spec.OnInvalid != catalog.OnInvalidQuarantine {
 		return size
 	}
-	for key, seq := range o.first { // the one input
-		m := &journal.Message{Seq: seq, Data: raw}
+	for key, at := range o.taken { // the one input
+		m := &journal.Message{Seq: at.from, Data: raw}
 		return o.env.quarantine(ctx, o.target.Name, o.env.task+"~"+key, m, o.outputs+n, tooLarge(o.target, raw, size))
 	}
 	return size
@@ -406,14 +406,10 @@ func (o *outlet) idle(ctx context.Context) error { return o.shard.flush(ctx) }
 // that the next attempt finds the one that fails. Inputs without a position,
 // as a source's, cannot be found again.
 func (o *outlet) blameTransaction(err error) error {
-	if len(o.first) == 0 {
+	if len(o.taken) == 0 {
 		return err
 	}
-	s := suspects{}
-	for key, first := range o.first {
-		s[key] = span{first, o.at[key]}
-	}
-	return &inputError{suspects: s, err: err}
+	return &inputError{suspects: o.taken, err: err}
 }
 
 // blame makes one input the suspect.

@@ -26,6 +26,16 @@ func (s suspects) has(key string, seq uint64) bool {
 	return ok && at.from <= seq && seq <= at.through
 }
 
+// add takes an input in, behind the others of its position.
+func (s suspects) add(key string, seq uint64) {
+	at, ok := s[key]
+	if !ok {
+		at.from = seq
+	}
+	at.through = seq
+	s[key] = at
+}
+
 // inputError is a failure that one input, or the open transaction as a whole,
 // is to blame for.
 type inputError struct {

@@ -18,30 +18,6 @@ type input struct {
 	message journal.Message
 }
 
-// source is one collection as a transform or binding reads it.
-type source struct {
-	key        string // of its position
-	collection *collection.Collection
-	filter     string
-	priority   int
-	delay      time.Duration // after a message's time, before it is ready
-	index      int           // of the transform or binding in the task's spec
-}
-
-// feed is one reader of a source, with the message at its head.
-type feed struct {
-	*source
-	of     int // index of the source
-	reader *journal.Reader
-	head   journal.Message
-	filled bool
-	clock  time.Time // running maximum of message times: a new leader's clock may step back
-}
-
-// due is when the message at the head is ready, by the clock of the sources.
-// While there is none, it is the earliest that the next one can be ready.
-func (f *feed) due() time.Time { return f.clock.Add(f.delay) }
-
 // merge reads the sources of a task: of what is ready a higher priority first,
 // then the older message, its source's delay added, then the lower sequence.
 // While a source has messages that have not arrived yet, the others wait for
@@ -59,27 +35,35 @@ type merge struct {
 	waiting func(map[string]time.Time)
 }
 
-// openMerge starts a reader for each source behind its position.
+// openMerge starts the readers of all sources behind their positions.
 func openMerge(ctx context.Context, e *env, task string, sources []*source, at positions) (*merge, error) {
 	m := &merge{nudge: make(chan struct{}, 1), clock: e.clock, waiting: e.waiting}
 	m.alarm = time.AfterFunc(longestWait, m.ring)
 	m.alarm.Stop() // nothing waits yet
 	m.leave = e.clock.subscribe(m.nudge)
 	for i, s := range sources {
-		reader, err := e.conn.NewReader(ctx, journal.ReaderConfig{
-			Stream:   collection.StreamName(s.collection.Name),
-			Filter:   s.filter,
-			After:    at[s.key],
+		feeds, err := s.feeds(i, at)
+		if err != nil {
+			m.close()
+			return nil, fmt.Errorf("read %s: %w", s.collection.Name, err)
+		}
+		m.feeds = append(m.feeds, feeds...)
+	}
+	for _, f := range m.feeds {
+		var err error
+		f.reader, err = e.conn.NewReader(ctx, journal.ReaderConfig{
+			Stream:   f.collection.StreamName(),
+			Filter:   f.filter,
+			After:    f.after,
 			Name:     collection.ConsumerName(task, e.token),
-			Buffer:   e.limits.ReadAhead / len(sources),
+			Buffer:   e.limits.ReadAhead / len(m.feeds),
 			Wake:     m.nudge,
 			Metadata: map[string]string{"weir.kind": "reader", "weir.catalog-name": task},
 		})
 		if err != nil {
 			m.close()
-			return nil, fmt.Errorf("read %s: %w", s.collection.Name, err)
+			return nil, fmt.Errorf("read %s: %w", f.collection.Name, err)
 		}
-		m.feeds = append(m.feeds, &feed{source: s, of: i, reader: reader})
 	}
 	return m, nil
 }
@@ -88,7 +72,9 @@ func (m *merge) close() {
 	m.alarm.Stop()
 	m.leave()
 	for _, f := range m.feeds {
-		f.reader.Close()
+		if f.reader != nil {
+			f.reader.Close()
+		}
 	}
 }
 
@@ -126,7 +112,7 @@ func (m *merge) next() (input, bool, error) {
 		return input{}, false, nil
 	}
 	best.filled = false
-	return input{source: best.of, key: best.key, message: best.head}, true, nil
+	return input{source: best.of, key: best.key, skip: best.passesOver(), message: best.head}, true, nil
 }
 
 // fill takes a feed's next message to its head.
@@ -189,16 +175,6 @@ func (m *merge) rest() {
 		m.waits = waits
 		m.waiting(waits)
 	}
-}
-
-func (f *feed) goesBefore(o *feed) bool {
-	if f.priority != o.priority {
-		return f.priority > o.priority
-	}
-	if a, b := f.due(), o.due(); !a.Equal(b) {
-		return a.Before(b)
-	}
-	return f.head.Seq < o.head.Seq
 }
 
 // lag is the number of messages that wait for the task, but for the one of

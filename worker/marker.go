@@ -216,8 +216,3 @@ func checkVersion(what string, v int) error {
 	}
 	return nil
 }
-
-// PositionKey names the position of a transform in the status of its task.
-func PositionKey(transform string, backfill int, source string) string {
-	return positionKey(transform, backfill, wholeTask, source)
-}

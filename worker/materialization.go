@@ -29,7 +29,7 @@ type materialization struct {
 	turn   int  // of the combiners that the open transaction fills
 	fresh  bool // nothing was added since the turn
 	at     positions
-	first  map[string]uint64
+	taken  suspects // inputs of the open transaction, should it fail
 	inputs int
 	bytes  int
 	solo   bool
@@ -53,7 +53,7 @@ type sinkCheckpoint struct {
 
 // runMaterialization is one start of a materialization's shard.
 func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Materialization, sink sinks.Sink, known collections) error {
-	m := &materialization{env: e, fresh: true, first: map[string]uint64{}}
+	m := &materialization{env: e, fresh: true, taken: suspects{}}
 	request, err := m.prepare(ctx, spec, sink, known)
 	if err != nil {
 		return err
@@ -96,7 +96,12 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 		if err != nil {
 			return r, err
 		}
-		m.bindings = append(m.bindings, newBinding(e, b, r.Bindings[i], c, i))
+		s, err := newSource(r.Bindings[i].StateKey+"/"+e.token+"/"+c.Name, b.Source, c)
+		if err != nil {
+			return r, &brokenError{"binding of " + c.Name, err}
+		}
+		s.priority, s.index = b.Priority, i
+		m.bindings = append(m.bindings, newBinding(e, s, r.Bindings[i]))
 	}
 	applied, err := sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
 	if err != nil {
@@ -106,16 +111,9 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 	return r, nil
 }
 
-func newBinding(e *env, spec catalog.MaterializationBinding, resolved sinks.Binding, c *collection.Collection, index int) *binding {
-	b := &binding{
-		source: &source{
-			key:        resolved.StateKey + "/" + e.token + "/" + c.Name,
-			collection: c, filter: collection.DocFilter(c.Name), priority: spec.Priority, index: index,
-		},
-		decoder: newDecoder(c),
-		delta:   resolved.Delta,
-		loads:   !resolved.Delta && c.Schema.Reduces(),
-	}
+func newBinding(e *env, s *source, resolved sinks.Binding) *binding {
+	c := s.collection
+	b := &binding{source: s, decoder: newDecoder(c), delta: resolved.Delta, loads: !resolved.Delta && c.Schema.Reduces()}
 	for i := range b.combiners {
 		b.combiners[i] = c.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir, Full: !b.delta, Checked: true})
 	}
@@ -172,6 +170,9 @@ func (m *materialization) close() {
 // add checks one document and combines it with the others of its key.
 func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 	b := m.bindings[in.source]
+	if in.skip {
+		return m.pass(in), nil
+	}
 	alone := m.env.suspects.has(in.key, in.message.Seq)
 	if m.inputs > 0 && (alone || m.solo) {
 		return before, nil
@@ -197,6 +198,16 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 	return more, nil
 }
 
+// pass moves the position over what is not for its binding. Whatever transaction
+// is open takes it along.
+func (m *materialization) pass(in input) verdict {
+	if m.fresh {
+		m.reset()
+	}
+	m.at[in.key] = in.message.Seq
+	return more
+}
+
 func (m *materialization) took(in input, alone bool) {
 	m.inputs++
 	m.only = nil
@@ -207,9 +218,7 @@ func (m *materialization) took(in input, alone bool) {
 	m.bytes += len(in.message.Data)
 	m.solo = alone
 	m.at[in.key] = in.message.Seq
-	if _, ok := m.first[in.key]; !ok {
-		m.first[in.key] = in.message.Seq
-	}
+	m.taken.add(in.key, in.message.Seq)
 }
 
 // reset drops the documents of the last but one transaction, whose commit has
@@ -224,12 +233,9 @@ func (m *materialization) reset() {
 // stage closes the open transaction. Nothing can be sent yet: the endpoint
 // may still be busy with the former one.
 func (m *materialization) stage(context.Context) (func(context.Context) error, error) {
-	turn, at, blamed, only := m.turn, m.at.clone(), suspects{}, m.only
-	for key, first := range m.first {
-		blamed[key] = span{first, at[key]}
-	}
+	turn, at, blamed, only := m.turn, m.at.clone(), m.taken, m.only
 	m.turn, m.fresh, m.inputs, m.bytes, m.solo, m.only = 1-m.turn, true, 0, 0, false, nil
-	clear(m.first)
+	m.taken = suspects{}
 	if err := m.env.cut("stage.after"); err != nil {
 		return nil, err
 	}
