@@ -392,7 +392,9 @@ func TestDatabaseReadOnly(t *testing.T) {
 	}
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	c := weirtest.Publish(t, conn, weirtest.Files(t, toTable()))
-	w, _ := weirtest.Run(t, weirtest.Options(t, conn, dir))
+	o := weirtest.Options(t, conn, dir)
+	o.Limits.Attempts = 1 << 20 // it must not have failed for good before the right is back
+	w, _ := weirtest.Run(t, o)
 	s := weirtest.State(t, w, worker.KindMaterialization, "acmeCo/db", worker.StateRetrying)
 	if !strings.Contains(s.Why.Message, "out.db") {
 		t.Errorf("status: %+v", s.Why)
