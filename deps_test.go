@@ -84,6 +84,7 @@ var doors = []struct {
 	{"github.com/nats-io/nats-server/v2", []string{"journal/server", "internal/weirtest"}, "one place sets how our servers run"},
 	{"github.com/dop251/goja", []string{"derive"}, "user code runs in one place"},
 	{"github.com/evanw/esbuild", []string{"derive"}, "user code is bundled in one place"},
+	{"github.com/cockroachdb/pebble/v2", []string{"derive"}, "registers that memory has no room for are a copy, and only who makes the copy may read it"},
 	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"schema"}, "schema decides what a keyword means"},
 	{"github.com/spf13/cobra", []string{"cmd/weir"}, "the command line is one of several clients"},
 	{"go.yaml.in/yaml/v3", []string{"catalog", "cmd/weir"}, "YAML is a form of catalogs, and of nothing inside"},

@@ -15,22 +15,13 @@ type RegisterChange struct {
 	Value []byte // JSON text; nil: the register is deleted
 }
 
-// register is the state of one shuffle key, as JSON text: one copy, exact numbers, a known size. It is parsed when a
-// function asks for it. docs/decisions/20261124-registers-as-text.md says why it is no value of the engine.
-type register struct {
-	key     string
-	text    string
-	there   bool // false: deleted, or never set
-	changed bool // listed in registers.changed
-}
-
 // registers holds the registers of a shard and the work of the call that runs.
 type registers struct {
 	vm        *VM
 	spec      *registerSpec // nil: none declared
 	validator *schema.Validator
 	reducer   *schema.Reducer
-	stored    map[string]*register
+	stored    registerCache
 	changed   []*register
 
 	// The call that runs.
@@ -49,7 +40,7 @@ type registers struct {
 }
 
 func newRegisters(vm *VM, spec *registerSpec) *registers {
-	r := &registers{vm: vm, spec: spec, stored: map[string]*register{}}
+	r := &registers{vm: vm, spec: spec, stored: registerCache{limit: vm.options.RegisterMemory, dir: vm.options.Dir, all: map[string]*register{}}}
 	if spec != nil {
 		r.validator, r.reducer = spec.schema.Validator(), spec.schema.Reducer()
 	}
@@ -69,10 +60,11 @@ func (r *registers) begin(active bool) {
 
 // end closes it; what was written takes effect when the call succeeded.
 func (r *registers) end(success bool) {
-	if success && r.wrote {
+	if success && r.wrote && r.stored.err == nil {
 		r.commit()
 	}
 	r.active, r.view, r.text, r.found = false, nil, "", nil
+	r.stored.trim()
 }
 
 func (r *registers) commit() {
@@ -81,14 +73,13 @@ func (r *registers) commit() {
 	case e == nil && !r.there:
 		return
 	case e == nil:
-		e = &register{key: string(r.packed)}
-		r.stored[e.key] = e
+		e = r.stored.add(r.packed)
 	case e.there == r.there && e.text == r.text:
 		return
 	}
-	e.text, e.there = r.text, r.there
+	r.stored.set(e, r.text, r.there)
 	if !e.changed {
-		e.changed = true
+		r.stored.pin(e)
 		r.changed = append(r.changed, e)
 	}
 }
@@ -105,10 +96,13 @@ func (r *registers) look() {
 		return
 	}
 	r.packed = r.vm.packedKey(r.packed[:0])
-	if r.found = r.stored[string(r.packed)]; r.found != nil {
+	if r.found = r.stored.find(r.packed); r.found != nil {
 		r.text, r.there = r.found.text, r.found.there
 	} else {
 		r.text, r.there = "", false
+	}
+	if r.stored.err != nil {
+		r.vm.throw(r.stored.err.Error()) // the call fails even if the function catches it
 	}
 	r.looked = true
 }
@@ -230,45 +224,43 @@ func explain(s *schema.Schema, raw []byte) string {
 }
 
 // load puts a restored value in place; nil deletes.
-func (r *registers) load(packed, value []byte) {
-	e := r.stored[string(packed)]
-	switch {
-	case e == nil && value == nil:
-		return
-	case e == nil:
-		e = &register{key: string(packed)}
-		r.stored[e.key] = e
-	case value == nil && !e.changed:
-		delete(r.stored, e.key)
+func (r *registers) load(packed, value []byte) error {
+	c := &r.stored
+	e := c.all[string(packed)]
+	if e == nil {
+		e = c.add(packed)
 	}
-	e.text, e.there = string(value), value != nil
+	c.set(e, string(value), value != nil)
+	c.settle(e)
+	c.trim()
+	return c.err
 }
 
 // changes gives what changed since it was asked last.
-func (r *registers) changes() []RegisterChange {
+func (r *registers) changes() ([]RegisterChange, error) {
 	if len(r.changed) == 0 {
-		return nil
+		return nil, r.stored.err
 	}
 	all := make([]RegisterChange, 0, len(r.changed))
 	for _, e := range r.changed {
 		c := RegisterChange{Key: []byte(e.key)}
 		if e.there {
 			c.Value = []byte(e.text)
-		} else {
-			delete(r.stored, e.key)
 		}
-		e.changed = false
+		r.stored.release(e)
+		r.stored.settle(e)
 		all = append(all, c)
 	}
 	sort.Slice(all, func(i, j int) bool { return string(all[i].Key) < string(all[j].Key) })
 	clear(r.changed)
 	r.changed = r.changed[:0]
-	return all
+	r.stored.trim()
+	return all, r.stored.err
 }
 
 // get gives a register's text between two calls.
 func (r *registers) get(packed []byte) (text string, ok bool) {
-	e := r.stored[string(packed)]
+	e := r.stored.find(packed)
 	if e == nil || !e.there {
 		return "", false
 	}

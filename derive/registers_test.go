@@ -249,8 +249,8 @@ func TestDeletedRegisters(t *testing.T) {
 	if c := describeChanges(vm.Changes()); c != `["a"]=deleted ["b"]=1` {
 		t.Errorf("changes: %s", c)
 	}
-	if len(vm.registers.stored) != 1 {
-		t.Errorf("%d registers are held", len(vm.registers.stored))
+	if len(vm.registers.stored.all) != 1 {
+		t.Errorf("%d registers are held", len(vm.registers.stored.all))
 	}
 	mustApply(t, vm, `{"k":"b","d":1}`)
 	vm.LoadRegister(packed(t, "b"), []byte(`2`))

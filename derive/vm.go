@@ -16,6 +16,8 @@ type VMOptions struct {
 	Timeout          time.Duration // of one call; default 5 s
 	Log              *zap.Logger   // where console writes; default nowhere
 	MaxRegisterBytes int           // memory that decoded values may keep between two calls; default 16 MiB
+	RegisterMemory   int           // bytes of registers in memory; more of them go to a store on disk; default 64 MiB
+	Dir              string        // where that store is made; default the system's directory for temporary files
 	MaxOutputBytes   int           // JSON text that one call may return; default 64 MiB
 	MaxStackDepth    int           // nested function calls; default 2048
 }
@@ -29,6 +31,9 @@ func (o VMOptions) withDefaults() VMOptions {
 	}
 	if o.MaxRegisterBytes <= 0 {
 		o.MaxRegisterBytes = 16 << 20
+	}
+	if o.RegisterMemory <= 0 {
+		o.RegisterMemory = 64 << 20
 	}
 	if o.MaxOutputBytes <= 0 {
 		o.MaxOutputBytes = document.MaxSize
@@ -48,7 +53,7 @@ type Meta struct {
 }
 
 // VM runs a program's functions for one shard and holds the shard's registers. It is used by one goroutine at a
-// time and needs no closing.
+// time. Close lets go of what it has on disk.
 type VM struct {
 	program *Program
 	options VMOptions
@@ -172,7 +177,7 @@ func (vm *VM) findFunctions() error {
 // Apply calls a transform's function with one document and gives each document it returns to emit, as JSON text
 // that is valid until emit returns; a source document that is returned untouched is emitted as the bytes it
 // arrived in. Nothing is emitted unless the whole call succeeds. d must not change until Apply returns.
-// The error is a *CallError or what emit returned.
+// The error is a *CallError, a *DiskError after which the VM is of no more use, or what emit returned.
 func (vm *VM) Apply(transform int, d *document.Doc, meta Meta, emit func(raw []byte) error) error {
 	if vm.program.copies {
 		return emit(d.Raw(0))
@@ -180,6 +185,9 @@ func (vm *VM) Apply(transform int, d *document.Doc, meta Meta, emit func(raw []b
 	vm.begin(transform, d, meta)
 	err := vm.call()
 	vm.end(err == nil)
+	if lost := vm.registers.stored.err; lost != nil {
+		return lost
+	}
 	if err != nil {
 		return err
 	}
@@ -429,15 +437,24 @@ func located(where string) string {
 	return " at " + where
 }
 
-// LoadRegister puts a restored register in place; a nil value deletes. It does not count as a change, and never fails.
+// LoadRegister puts a restored register in place; a nil value deletes. It does not count as a change. The error is a
+// *DiskError.
 func (vm *VM) LoadRegister(packed []byte, value []byte) error {
-	vm.registers.load(packed, value)
-	return nil
+	return vm.registers.load(packed, value)
 }
 
-// Changes gives the registers that changed since it was called last, in key order. The caller owns the memory. It
-// never fails.
-func (vm *VM) Changes() ([]RegisterChange, error) { return vm.registers.changes(), nil }
+// Changes gives the registers that changed since it was called last, in key order. The caller owns the memory. The
+// error is a *DiskError.
+func (vm *VM) Changes() ([]RegisterChange, error) { return vm.registers.changes() }
+
+// Pending is about how many bytes Changes would give.
+func (vm *VM) Pending() int { return vm.registers.stored.pinned }
+
+// Close removes what the VM keeps on disk. It may be called twice; nothing else may be called after it.
+func (vm *VM) Close() error {
+	vm.registers.stored.close()
+	return nil
+}
 
 // Register gives the register of a packed shuffle key as JSON text that the caller owns.
 func (vm *VM) Register(packed []byte) (value []byte, ok bool) {

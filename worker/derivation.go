@@ -5,6 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
+
+	"go.uber.org/zap"
 
 	"weir/catalog"
 	"weir/collection"
@@ -17,17 +20,26 @@ import (
 // need. It belongs to one start of the shard and is called by one goroutine at
 // a time; after an error it is thrown away, and the next start makes another.
 type engine interface {
-	// LoadRegister puts a piece of restored state in place, in no order; a nil
-	// value deletes. It is called during the claim, before all else. Key and
-	// value may be kept.
-	LoadRegister(key, value []byte) error
+	engineState
 	// Apply gives one document to a transform and hands each document that comes
 	// out to emit, as JSON text that is valid until emit returns. The document
 	// does not change until Apply returns. An error ends the open transaction.
 	Apply(transform int, d *document.Doc, meta derive.Meta, emit func(raw []byte) error) error
+}
+
+// engineState is the state of an engine, a copy of what bucket and markers hold.
+type engineState interface {
+	// LoadRegister puts a piece of restored state in place, in no order; a nil
+	// value deletes. It is called during the claim, before all else. Key and
+	// value may be kept.
+	LoadRegister(key, value []byte) error
 	// Changes closes the open transaction: it gives the state that changed since
 	// it was called last, in the caller's own memory.
 	Changes() ([]derive.RegisterChange, error)
+	// Pending is about how many bytes Changes would give.
+	Pending() int
+	// Close lets go of what the state takes on disk. It is called once, last.
+	Close() error
 }
 
 // derivation writes one derived collection from its sources.
@@ -46,7 +58,7 @@ type derivation struct {
 
 // runDerivation is one start of a derivation's shard: claim, read, derive,
 // commit, until the context ends, stop is closed, or something fails.
-func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Collection, known collections) error {
+func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Collection, known collections) (err error) {
 	target, err := known.get(spec.Name)
 	if err != nil {
 		return err
@@ -59,15 +71,27 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	for _, s := range d.sources {
 		d.decoders = append(d.decoders, newDecoder(s.collection))
 	}
+	restored, began := 0, time.Now()
 	var register func(key, value []byte) error
 	if spec.Derive.Using.Copy == nil {
 		if d.engine, err = newVM(e, spec); err != nil {
 			return err
 		}
-		register = d.engine.LoadRegister
+		defer func() {
+			if e := d.engine.Close(); err == nil {
+				err = e
+			}
+		}()
+		register = func(key, value []byte) error {
+			restored++
+			return d.engine.LoadRegister(key, value)
+		}
 	}
 	if d.outlet, err = openOutlet(ctx, e, target, spec.Derive.Register != nil, register); err != nil {
 		return err
+	}
+	if restored > 0 {
+		e.log.Info("registers restored", zap.Int("registers", restored), zap.Duration("took", time.Since(began)))
 	}
 	defer d.outlet.close()
 	if vm, ok := d.engine.(*derive.VM); ok && vm.Flushes() {
@@ -119,7 +143,7 @@ func newVM(e *env, spec *catalog.Collection) (*derive.VM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile module: %w", err)
 	}
-	vm, err := program.NewVM(derive.VMOptions{Timeout: e.limits.CallTimeout, Log: e.log, MaxRegisterBytes: e.limits.Registers})
+	vm, err := program.NewVM(derive.VMOptions{Timeout: e.limits.CallTimeout, Log: e.log, RegisterMemory: e.limits.Registers, Dir: e.spillDir})
 	if err != nil {
 		return nil, fmt.Errorf("start module: %w", err)
 	}
@@ -156,7 +180,16 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	if d.class != nil && d.inputs >= d.limit() {
 		return full, nil // what a flush gives is not known before; one document an input has room
 	}
+	if d.engine != nil && d.engine.Pending() >= d.changesLimit() {
+		return full, nil
+	}
 	return v, nil
+}
+
+// changesLimit is how many bytes of registers a transaction may change: its
+// marker's parts must fit beside its documents, each at least half full.
+func (d *derivation) changesLimit() int {
+	return min(d.env.limits.BatchBytes, (markerRoom/2-1)*d.env.conn.MaxPayload())
 }
 
 // apply calls the transform and combines its outputs.
@@ -400,7 +433,7 @@ func (o *outlet) commit(t transaction, acknowledge func(context.Context) error) 
 	}
 }
 
-func (o *outlet) idle(ctx context.Context) error { return o.shard.flush(ctx) }
+func (o *outlet) idle(ctx context.Context) (more bool, err error) { return o.shard.rest(ctx) }
 
 // blameTransaction makes every input of the open transaction a suspect, so
 // that the next attempt finds the one that fails. Inputs without a position,
@@ -414,7 +447,8 @@ func (o *outlet) blameTransaction(err error) error {
 
 // blame makes one input the suspect.
 func blame(s *source, key string, seq uint64, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, errOverflow) {
+	var disk *derive.DiskError
+	if errors.Is(err, context.Canceled) || errors.Is(err, errOverflow) || errors.As(err, &disk) {
 		return err
 	}
 	return &inputError{suspects: suspects{key: {seq, seq}}, collection: s.collection.Name, seq: seq, err: err}

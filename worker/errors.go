@@ -163,6 +163,7 @@ var fixes = map[string]string{
 	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
 	"too-many-outputs":    "split the source document, or return fewer documents for it",
 	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
+	"disk":                "make room in the worker's directory for temporary files; the task goes on by itself",
 	"state-lost":          "restore what is gone from a backup, or publish the derivation under a new name",
 	"position-beyond-end": "the stream was made again or lost messages: restore it, or publish the task under a new name or with a raised backfill counter",
 }
@@ -181,6 +182,7 @@ func explain(err error) *Why {
 		broken  *brokenError
 		lost    *LostError
 
+		disk      *derive.DiskError
 		connector *connectorError
 	)
 	if errors.As(err, &blamed) {
@@ -196,6 +198,8 @@ func explain(err error) *Why {
 		w.Code = "catalog"
 	case errors.As(err, &lost):
 		w.Code = "state-lost"
+	case errors.As(err, &disk):
+		w.Code = "disk"
 	case errors.As(err, &connector):
 		w.Code = "endpoint"
 	case errors.As(err, &module):

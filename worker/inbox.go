@@ -147,4 +147,4 @@ func (b *inbox) purge(ctx context.Context, through uint64) error {
 	return nil
 }
 
-func (b *inbox) idle(ctx context.Context) error { return b.shard.flush(ctx) }
+func (b *inbox) idle(ctx context.Context) (more bool, err error) { return b.shard.rest(ctx) }

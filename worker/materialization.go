@@ -332,4 +332,4 @@ func (m *materialization) store(ctx context.Context, index int, c *collection.Co
 	return err
 }
 
-func (m *materialization) idle(context.Context) error { return nil }
+func (m *materialization) idle(context.Context) (more bool, err error) { return false, nil }

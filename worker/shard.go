@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"slices"
 	"strconv"
 	"time"
 
@@ -18,10 +17,8 @@ import (
 )
 
 const (
-	flushAge       = 10 * time.Second // of unflushed progress of a busy shard
-	flushBytes     = 64 << 20         // of register changes that only markers hold
-	registerShares = 256              // parts of a register bucket, so that a split shard can load its own
-	headerRoom     = 512              // bytes of a message left to the broker's headers
+	registerShares = 256 // parts of a register bucket, so that a split shard can load its own
+	headerRoom     = 512 // bytes of a message left to the broker's headers
 )
 
 // wholeTask is the token of the shard `0 mod 1`.
@@ -59,11 +56,13 @@ type shard struct {
 	positions positions
 	state     json.RawMessage
 
-	flushedTxn     uint64            // what the checkpoint says
+	kept           checkpoint        // what the checkpoint key holds
 	unflushed      map[string][]byte // register values of committed transactions, by packed key; nil = deleted
-	unflushedBytes int
-	dirty          bool // progress that the checkpoint does not hold
-	flushed        time.Time
+	unflushedBytes int               // of memory that they take
+	changed        int               // registers that the last commit changed
+	dirty          bool              // progress that no flush holds yet
+	flushed        time.Time         // when the last flush ended
+	under          *flush            // on its way; nil: none
 }
 
 // keys are the keys of a shard's checkpoint: in the bucket of all tasks, and in
@@ -80,7 +79,7 @@ type transaction struct {
 }
 
 // claim takes the shard over. register is given each register as of the last
-// commit, in no order; a nil value deletes.
+// commit, in no order; a nil value deletes. Its error ends the claim.
 func (s *shard) claim(ctx context.Context, register func(key, value []byte) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.tryClaim(ctx, register)
@@ -107,8 +106,9 @@ func (s *shard) tryClaim(ctx context.Context, register func(key, value []byte) e
 	if err := s.cut("claim.marker"); err != nil {
 		return err
 	}
-	s.flushedTxn, s.flushed = ckpt.Txn, s.now()
-	s.unflushed, s.unflushedBytes = map[string][]byte{}, 0
+	s.kept, s.flushed = ckpt, s.now()
+	s.kept.V, s.kept.Epoch, s.kept.Writer = formatVersion, s.epoch, s.writer
+	s.unflushed, s.unflushedBytes, s.under = map[string][]byte{}, 0, nil
 	s.dirty = s.txn > ckpt.Txn
 	if s.withRegisters {
 		if err := s.restore(ctx, ckpt, register); err != nil {
@@ -210,32 +210,44 @@ func (s *shard) newestMarker(ctx context.Context) (marker, error) {
 // that an earlier time left there are removed, and the checkpoint is set to
 // where the markers are.
 func (s *shard) moveIn(ctx context.Context, ckpt *checkpoint, newest marker) error {
-	var left []journal.Change
-	if s.withRegisters {
-		err := s.bucket.Scan(ctx, "r", func(e journal.Entry) error {
-			left = append(left, journal.Change{Key: e.Key})
-			return nil
-		})
-		if err != nil {
-			return fmt.Errorf("read registers: %w", err)
-		}
-	}
 	former, err := s.formerCheckpoint(ctx, newest)
 	if err != nil {
 		return err
 	}
 	*ckpt = checkpoint{V: formatVersion, Epoch: s.epoch, Writer: s.writer, Txn: newest.Txn, Positions: former.Positions, State: former.State}
-	for room := s.conn.MaxBatch() - 1; ; {
-		some := left[:min(room, len(left))]
-		left = left[len(some):]
-		err := s.apply(ctx, slices.Clone(some), *ckpt)
-		if errors.Is(err, journal.ErrConflict) {
-			return errRaced
-		}
-		if err != nil || len(left) == 0 {
+	if s.withRegisters {
+		if err := s.removeRegisters(ctx, *ckpt); err != nil {
 			return err
 		}
 	}
+	return s.applyClaimed(ctx, nil, *ckpt)
+}
+
+// removeRegisters removes the registers of the bucket, batch by batch.
+func (s *shard) removeRegisters(ctx context.Context, ckpt checkpoint) error {
+	var left []journal.Change
+	err := s.bucket.Scan(ctx, "r", func(e journal.Entry) error {
+		left = append(left, journal.Change{Key: e.Key})
+		if len(left) < s.flushRoom() {
+			return nil
+		}
+		some := left
+		left = nil
+		return s.applyClaimed(ctx, some, ckpt)
+	})
+	if err != nil {
+		return fmt.Errorf("remove former registers: %w", err)
+	}
+	return s.applyClaimed(ctx, left, ckpt)
+}
+
+// applyClaimed is apply while claims may still race.
+func (s *shard) applyClaimed(ctx context.Context, changes []journal.Change, ckpt checkpoint) error {
+	err := s.apply(ctx, changes, ckpt)
+	if errors.Is(err, journal.ErrConflict) {
+		return errRaced
+	}
+	return err
 }
 
 // formerCheckpoint gives the checkpoint in the bucket that the newest marker
@@ -316,7 +328,7 @@ func (s *shard) restore(ctx context.Context, ckpt checkpoint, register func(key,
 // flush.
 func (s *shard) commit(ctx context.Context, t transaction) error {
 	if t.batch.Len() == 0 && len(t.registers) == 0 && t.state == nil {
-		s.positions, s.dirty = t.positions, true
+		s.positions, s.dirty, s.changed = t.positions, true, 0
 		return nil
 	}
 	if err := s.cut("commit.before"); err != nil {
@@ -325,6 +337,7 @@ func (s *shard) commit(ctx context.Context, t transaction) error {
 	if err := s.append(ctx, t); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	s.changed = len(t.registers)
 	for _, c := range t.registers {
 		s.remember(c)
 	}
@@ -367,100 +380,6 @@ func (s *shard) append(ctx context.Context, t transaction) error {
 		return err
 	}
 	s.txn, s.seq, s.positions, s.state, s.dirty = m.Txn, ack.Last, m.Positions, m.State, true
-	return nil
-}
-
-func (s *shard) remember(c derive.RegisterChange) {
-	key := string(c.Key)
-	if old, ok := s.unflushed[key]; ok {
-		s.unflushedBytes -= len(old) + len(key)
-	}
-	s.unflushed[key] = c.Value
-	s.unflushedBytes += len(c.Value) + len(key)
-}
-
-// flushIfDue flushes when a busy shard has not for long, or holds much that
-// only markers hold.
-func (s *shard) flushIfDue(ctx context.Context) error {
-	if s.dirty && (s.unflushedBytes > flushBytes || s.now().Sub(s.flushed) > flushAge) {
-		return s.flush(ctx)
-	}
-	return nil
-}
-
-// flush writes progress, and registers as of the newest committed
-// transaction, to the bucket. Each batch carries the checkpoint key with its
-// expected revision, so that only the start that claimed last can flush; the
-// position moves in the last batch, and until then the markers still hold
-// every change. Then markers before the newest are removed.
-func (s *shard) flush(ctx context.Context) error {
-	if !s.dirty {
-		return nil
-	}
-	if err := s.cut("flush.before"); err != nil {
-		return err
-	}
-	room := s.conn.MaxBatch() - 1
-	changes := make([]journal.Change, 0, min(len(s.unflushed), room)+1)
-	kept := checkpoint{V: formatVersion, Epoch: s.epoch, Writer: s.writer, Txn: s.flushedTxn}
-	bytes := 0
-	for key, value := range s.unflushed {
-		c := registerChange{Key: []byte(key), Value: value}
-		change := journal.Change{Key: registerKey(c.Key)}
-		if value != nil {
-			change.Value = encodeRegister(c)
-		}
-		changes = append(changes, change)
-		bytes += len(change.Value)
-		if len(changes) == room || bytes > 4<<20 {
-			if err := s.apply(ctx, changes, kept); err != nil {
-				return err
-			}
-			changes, bytes = changes[:0], 0
-			if err := s.cut("flush.between"); err != nil {
-				return err
-			}
-		}
-	}
-	kept.Txn, kept.Positions, kept.State = s.txn, s.positions, s.state
-	if err := s.apply(ctx, changes, kept); err != nil {
-		return err
-	}
-	clear(s.unflushed)
-	s.unflushedBytes, s.flushedTxn, s.dirty, s.flushed = 0, s.txn, false, s.now()
-	if err := s.cut("flush.after"); err != nil {
-		return err
-	}
-	if err := s.conn.Purge(ctx, s.stream, s.subject, s.seq-1); err != nil {
-		return fmt.Errorf("remove older markers: %w", err)
-	}
-	return nil
-}
-
-// apply writes register changes and the checkpoint in one batch. A
-// checkpoint without positions is the last flush's, kept as it was.
-func (s *shard) apply(ctx context.Context, changes []journal.Change, c checkpoint) error {
-	if c.Positions == nil {
-		entry, err := s.bucket.Get(ctx, s.key)
-		if err != nil {
-			return fmt.Errorf("flush: %w", err)
-		}
-		was, err := decodeCheckpoint(entry.Value)
-		if err != nil {
-			return err
-		}
-		c.Positions, c.State = was.Positions, was.State
-	}
-	text, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("encode checkpoint: %w", err)
-	}
-	expect := s.revision
-	revision, err := s.bucket.Apply(ctx, append(changes, journal.Change{Key: s.key, Value: text, Expect: &expect}))
-	if err != nil {
-		return fmt.Errorf("flush: %w", err)
-	}
-	s.revision = revision
 	return nil
 }
 

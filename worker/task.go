@@ -23,7 +23,7 @@ type Limits struct {
 	BatchBytes    int           // bytes of documents in one transaction; 8 MiB
 	SinkBytes     int           // bytes of documents read in one transaction of a materialization; 32 MiB
 	CombineMemory int           // bytes that combining keeps in memory before it spills; 8 MiB
-	Registers     int           // bytes of registers kept decoded; 64 MiB
+	Registers     int           // bytes of registers in memory; a derivation that has more keeps them on disk; 64 MiB
 	TxnAge        time.Duration // a busy transaction closes after it; 1 s
 	Rest          time.Duration // quiet time after which progress is flushed; 300 ms
 	CallTimeout   time.Duration // of one call of a module's function; 5 s

@@ -36,8 +36,10 @@ type writer[T any] interface {
 	// function that it returns does steps 2 to 4 of the loop.
 	stage(ctx context.Context) (commit func(context.Context) error, err error)
 	// idle is called when nothing was read or committed for a while and no
-	// commit is in flight, and once at the end of a drain.
-	idle(ctx context.Context) error
+	// commit is in flight, and at the end of a drain. It takes a step that is
+	// short and is called again, after whatever came meanwhile, when it says
+	// that there are more.
+	idle(ctx context.Context) (more bool, err error)
 }
 
 // loop is the one transaction loop. The order of a commit:
@@ -66,7 +68,8 @@ type loop[T any] struct {
 	opened  time.Time  // when the first of them came
 	held    *T         // an input that the writer wants in the next transaction
 	pending chan error // the commit in flight, nil when there is none
-	rested  bool       // idle was called since the last commit
+	rested  bool       // idle has nothing more to do since the last commit
+	resting bool       // idle has more to do, at once
 }
 
 // run steps until the context ends, stop is closed and the open transaction
@@ -99,7 +102,8 @@ func (l *loop[T]) step(ctx context.Context, stop <-chan struct{}) (done bool, er
 	case l.inputs > 0 && (isFull || stopping || l.pending == nil):
 		return false, l.close(ctx)
 	case stopping && l.pending == nil:
-		return true, l.out.idle(ctx)
+		more, err := l.out.idle(ctx)
+		return !more, err
 	}
 	return false, l.wait(ctx, stop, stopping)
 }
@@ -159,7 +163,7 @@ func (l *loop[T]) close(ctx context.Context) error {
 	}
 	pending := make(chan error, 1)
 	go func() { pending <- commit(ctx) }() // waited for in close, wait or run
-	l.pending, l.rested = pending, false
+	l.pending, l.rested, l.resting = pending, false, false
 	return nil
 }
 
@@ -170,7 +174,11 @@ func (l *loop[T]) wait(ctx context.Context, stop <-chan struct{}, stopping bool)
 	}
 	var rest <-chan time.Time
 	if l.pending == nil && !l.rested {
-		timer := time.NewTimer(l.rest)
+		pause := l.rest
+		if l.resting {
+			pause = 0
+		}
+		timer := time.NewTimer(pause)
 		defer timer.Stop()
 		rest = timer.C
 	}
@@ -183,8 +191,10 @@ func (l *loop[T]) wait(ctx context.Context, stop <-chan struct{}, stopping bool)
 		l.pending = nil
 		return err
 	case <-rest:
-		l.rested = true
-		return l.out.idle(ctx)
+		var err error
+		l.resting, err = l.out.idle(ctx)
+		l.rested = !l.resting
+		return err
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type Options struct {
 	Sources sources.Registry
 	DataDir string // relative paths of endpoints are relative to it
 	Catalog string // run only tasks of this root; empty: all that is published
-	TempDir string // for what combining spills; empty: the system's
+	TempDir string // for what combining spills and for registers that memory has no room for; empty: the system's
 	ID      string // shown in status records; empty: drawn
 	Limits  Limits
 	Clock   *Clock // that readDelays go by; nil: the machine's

@@ -195,7 +195,7 @@ func watch(ctx context.Context, w *worker.Worker, s *screen) error {
 }
 
 func workerOptions(conn *journal.Conn, data string, log *zap.Logger) worker.Options {
-	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, Log: log}
+	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, TempDir: data, Log: log}
 }
 
 // dataDir gives the data directory, made if it is not there: the one that the
