@@ -12,6 +12,13 @@ import (
 // limitKeyword bounds, at the root of a schema that jsonSchemaMerge merges, how many locations the result describes.
 const limitKeyword = "x-complexity-limit"
 
+const (
+	// maxLocations bounds it in any case: documents come from anywhere, and a reduction is to end.
+	maxLocations = 5000
+	// maxExpanded bounds what a schema describes when its references are followed, each time anew.
+	maxExpanded = 4 * maxLocations
+)
+
 // mergedURL names a schema that is itself a value.
 const mergedURL = "value.json"
 
@@ -31,11 +38,14 @@ func (r *Reducer) foldSchemas(dst []byte, s *strategy, l list) []byte {
 			return dst
 		}
 		newer, ok := complexityLimit(r.docs[c.doc], c.node)
-		if !ok {
+		switch {
+		case !ok:
 			r.fail(c, s, "%s is a number from 1 on", limitKeyword)
 			return dst
-		}
-		if newer > 0 {
+		case one.expanded() > maxExpanded:
+			r.fail(c, s, "the schema describes more than %d locations", maxExpanded)
+			return dst
+		case newer > 0:
 			limit = newer
 		}
 		if all == nil {
@@ -44,10 +54,11 @@ func (r *Reducer) foldSchemas(dst []byte, s *strategy, l list) []byte {
 			all = unite(all, one.Shape())
 		}
 	}
+	most := maxLocations
 	if limit > 0 {
-		all = all.within(limit)
+		most = min(limit, most)
 	}
-	out := all.describe()
+	out := all.within(most).describe()
 	if object, ok := out.(map[string]any); ok && limit > 0 {
 		object[limitKeyword] = limit
 	}
@@ -65,6 +76,30 @@ func complexityLimit(d *document.Doc, node uint32) (limit int, ok bool) {
 	}
 	limit, err := strconv.Atoi(string(d.Raw(i)))
 	return limit, err == nil && limit > 0
+}
+
+// expanded counts the locations that a schema describes when its references are followed, each time anew, up to
+// somewhat more than maxExpanded. Inside of itself a recursive schema is one.
+func (s *Schema) expanded() int {
+	sizes := map[*rule]int{}
+	var count func(r *rule) int
+	count = func(r *rule) int {
+		if r == nil {
+			return 0
+		}
+		if n, ok := sizes[r]; ok {
+			return n
+		}
+		sizes[r] = 1
+		n := 1
+		always, sometimes := r.annotating()
+		for _, sub := range slices.Concat(always, sometimes) {
+			n = min(n+count(sub), maxExpanded+1)
+		}
+		sizes[r] = n
+		return n
+	}
+	return count(s.root)
 }
 
 // describe writes a shape as a JSON schema, from which the same shape is inferred.

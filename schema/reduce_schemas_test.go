@@ -55,6 +55,33 @@ func TestMergeSchemas(t *testing.T) {
 	}
 }
 
+// doubling is a schema that describes 2^n locations.
+func doubling(n int) string {
+	var defs []string
+	for i := range n {
+		defs = append(defs, fmt.Sprintf(`"d%d":{"properties":{"a":{"$ref":"#/$defs/d%d"},"b":{"$ref":"#/$defs/d%d"}}}`, i, i+1, i+1))
+	}
+	return fmt.Sprintf(`{"$ref":"#/$defs/d0","$defs":{%s,"d%d":{"type":"null"}}}`, strings.Join(defs, ","), n)
+}
+
+func TestMergeManyMembers(t *testing.T) {
+	wide := func(first int) string {
+		var members []string
+		for i := range 3000 {
+			members = append(members, fmt.Sprintf(`"m%d":{"type":"string"}`, first+i))
+		}
+		return `{"type":"object","additionalProperties":false,"properties":{` + strings.Join(members, ",") + `}}`
+	}
+	s := compile(t, mergesSchemas)
+	got, err := reduceTexts(t, s, true, wide(0), wide(1000))
+	if err != nil || strings.Count(got, `"string"`) != 4000 {
+		t.Errorf("%d members, %v", strings.Count(got, `"string"`), err)
+	}
+	if got, err = reduceTexts(t, s, true, wide(0), wide(3000)); err != nil || got != `{"additionalProperties":{"type":"string"},"type":"object"}` {
+		t.Errorf("%.200s, %v", got, err)
+	}
+}
+
 func TestMergeSchemasErrors(t *testing.T) {
 	for _, c := range []struct{ older, newer, reason string }{
 		{`{}`, `7`, "needs a JSON schema"},
@@ -63,6 +90,7 @@ func TestMergeSchemasErrors(t *testing.T) {
 		{`{}`, `{"$ref":"https://example.org/s.json"}`, "not part of the schema"},
 		{`{}`, `{"x-complexity-limit":0}`, "is a number from 1 on"},
 		{`{}`, `{"x-complexity-limit":"9"}`, "is a number from 1 on"},
+		{`{}`, doubling(40), "describes more than 20000 locations"},
 	} {
 		_, err := reduceTexts(t, compile(t, mergesSchemas), true, c.older, c.newer)
 		if err == nil || !strings.Contains(err.Error(), c.reason) {
