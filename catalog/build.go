@@ -25,7 +25,10 @@ type builtCollection struct {
 func (l *loader) build() *Catalog {
 	c := &Catalog{
 		Collections: map[string]*Collection{}, Captures: map[string]*Capture{},
-		Materializations: map[string]*Materialization{}, Tests: map[string]*Test{},
+		Materializations: map[string]*Materialization{}, Tests: map[string]*Test{}, files: map[string]*file{},
+	}
+	for _, f := range l.files {
+		c.files[f.origin()] = f
 	}
 	for _, name := range Names(l.collections) {
 		b := l.buildCollection(l.collections[name])

@@ -13,6 +13,8 @@ type Catalog struct {
 	Captures         map[string]*Capture         `json:"captures,omitempty"`
 	Materializations map[string]*Materialization `json:"materializations,omitempty"`
 	Tests            map[string]*Test            `json:"tests,omitempty"`
+
+	files map[string]*file // that it was read from, by the name that origins have
 }
 
 // Origin says where an entity or a test step was written.
@@ -207,6 +209,7 @@ type Ingest struct {
 	Description string            `json:"description,omitempty"`
 	Collection  string            `json:"collection"`
 	Documents   []json.RawMessage `json:"documents"`
+	At          Place             `json:"-"` // of the list of documents
 }
 
 // Verify compares what a collection holds since the test began, reduced by key
@@ -216,4 +219,5 @@ type Verify struct {
 	Description string            `json:"description,omitempty"`
 	Collection  Source            `json:"collection"`
 	Documents   []json.RawMessage `json:"documents"`
+	At          Place             `json:"-"` // of the list of documents
 }

@@ -31,7 +31,7 @@ func (l *loader) buildTest(e *entry[testFile]) *Test {
 }
 
 func (l *loader) buildIngest(f *ingestFile) *Ingest {
-	in := &Ingest{Description: f.Description, Collection: f.Collection, Documents: f.Documents.json()}
+	in := &Ingest{Description: f.Description, Collection: f.Collection, Documents: f.Documents.json(), At: f.Documents.where()}
 	at, ok := f.At.field("collection")
 	if !ok || at.node.kind != kindString {
 		return in
@@ -48,7 +48,7 @@ func (l *loader) buildIngest(f *ingestFile) *Ingest {
 
 func (l *loader) buildVerify(f *verifyFile) *Verify {
 	source := l.collection(f.Collection.At, f.Collection.Name)
-	return &Verify{Description: f.Description, Collection: l.buildSource(&f.Collection, source), Documents: f.Documents.json()}
+	return &Verify{Description: f.Description, Collection: l.buildSource(&f.Collection, source), Documents: f.Documents.json(), At: f.Documents.where()}
 }
 
 // checkValue reports what makes the value at p invalid by a schema.

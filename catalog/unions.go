@@ -66,7 +66,10 @@ func (o *jsonObject) decode(l *loader, p *place) {
 }
 
 // documents are a test's documents, or the name of a file that holds them.
-type documents struct{ At []*place }
+type documents struct {
+	List *place // of the array
+	At   []*place
+}
 
 func (d *documents) decode(l *loader, p *place) {
 	if p.node.kind == kindString {
@@ -77,6 +80,7 @@ func (d *documents) decode(l *loader, p *place) {
 	if !l.expect(p, kindArray) {
 		return
 	}
+	d.List = p
 	for i := range p.node.items {
 		if item := p.item(i); l.expect(item, kindObject) {
 			d.At = append(d.At, item)
@@ -89,6 +93,14 @@ func (*documents) describe() shapeText {
 		shapeText{"type": "array", "items": shapeText{"type": "object"}},
 		shapeText{"type": "string", "minLength": 1, "description": "The name of a file that holds the list, relative to this file."},
 	}}
+}
+
+// where is the place of the list, the zero one when it could not be read.
+func (d *documents) where() Place {
+	if d.List == nil {
+		return Place{}
+	}
+	return d.List.where()
 }
 
 // json returns the documents' texts; never nil, so that an empty list stays one.
