@@ -26,8 +26,9 @@ var errByHand = errors.New("it cannot be rewritten without touching other parts 
 // line breaks, those of unchanged documents too. Of a document that keeps its
 // members only the changed values are written. Was rises from document to
 // document. The result, read again, differs from the file in that list alone;
-// where that cannot be done the error says so.
-func RewriteDocuments(name string, text []byte, pointer string, docs []Rewritten) ([]byte, error) {
+// where that cannot be done, or the list is not that of old any more, the error
+// says so.
+func RewriteDocuments(name string, text []byte, pointer string, old []json.RawMessage, docs []Rewritten) ([]byte, error) {
 	tokens, err := document.ParsePointer(pointer)
 	if err != nil {
 		return nil, err
@@ -39,6 +40,13 @@ func RewriteDocuments(name string, text []byte, pointer string, docs []Rewritten
 	list := f.root.find(tokens)
 	if list == nil || list.node.kind != kindArray || len(list.items) != len(list.node.items) {
 		return nil, errByHand
+	}
+	before, err := parseDocuments(old)
+	if err != nil {
+		return nil, err
+	}
+	if !sameValue(list.node, before) {
+		return nil, errors.New("the documents have changed since they were read: run the test again")
 	}
 	r := rewrite{spanFile: f}
 	wanted := &node{kind: kindArray}
@@ -60,6 +68,18 @@ func RewriteDocuments(name string, text []byte, pointer string, docs []Rewritten
 		return nil, errByHand
 	}
 	return out, nil
+}
+
+func parseDocuments(texts []json.RawMessage) (*node, error) {
+	list := &node{kind: kindArray}
+	for _, text := range texts {
+		n, err := parseJSON(text)
+		if err != nil {
+			return nil, err
+		}
+		list.items = append(list.items, n)
+	}
+	return list, nil
 }
 
 // rewrite gathers what is to change in a file.
@@ -215,13 +235,11 @@ func sameBut(a, b *node, pointer document.Pointer, wanted *node) bool {
 			return false
 		}
 		for i := range a.items {
-			same := false
-			if strconv.Itoa(i) == pointer[0] {
-				same = sameBut(a.items[i], b.items[i], pointer[1:], wanted)
-			} else {
-				same = sameValue(a.items[i], b.items[i])
-			}
-			if !same {
+			if strconv.Itoa(i) != pointer[0] {
+				if !sameValue(a.items[i], b.items[i]) {
+					return false
+				}
+			} else if !sameBut(a.items[i], b.items[i], pointer[1:], wanted) {
 				return false
 			}
 		}

@@ -40,13 +40,39 @@ func TestRewriteDocuments(t *testing.T) {
 			if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) || bytes.HasPrefix(text, []byte("-")) {
 				pointer = ""
 			}
-			out, err := RewriteDocuments(filepath.Base(file), text, pointer, rewritten(t, string(lines)))
+			out, err := RewriteDocuments(filepath.Base(file), text, pointer, listed(t, file, pointer), rewritten(t, string(lines)))
 			if err != nil {
 				out = []byte("error: " + err.Error() + "\n")
 			}
 			golden(t, base+".golden", out)
 		})
 	}
+}
+
+// listed are the documents that a file holds.
+func listed(t *testing.T, name, pointer string) []json.RawMessage {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parse := parseYAML
+	if strings.HasSuffix(name, ".json") {
+		parse = parseJSON
+	}
+	root, err := parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pointer != "" {
+		m, _ := root.member("documents")
+		root = m.value
+	}
+	var out []json.RawMessage
+	for _, item := range root.items {
+		out = append(out, item.json())
+	}
+	return out
 }
 
 // rewritten reads lines of an index and a document.
@@ -106,7 +132,11 @@ func FuzzRewriteDocuments(f *testing.F) {
 				continue
 			}
 			docs, wanted := chosen(list.node, mask, extra)
-			out, err := RewriteDocuments(name, []byte(text), pointer.String(), docs)
+			var old []json.RawMessage
+			for _, item := range list.node.items {
+				old = append(old, item.json())
+			}
+			out, err := RewriteDocuments(name, []byte(text), pointer.String(), old, docs)
 			if err != nil {
 				continue
 			}

@@ -2,9 +2,13 @@ package catalogtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,32 +102,67 @@ func TestPassing(t *testing.T) {
 	}
 }
 
-// TestFailing shows what people read of a test that fails.
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// golden compares a text with the file of that name, or writes the file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v: run the test with -update", err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs: run the test with -update and read the diff\n--- got\n%s\n--- want\n%s", name, got, want)
+	}
+}
+
+// TestFailing shows what people read of tests that fail.
 func TestFailing(t *testing.T) {
 	got := results(t, `
   acmeCo/tests/differs:
     - ingest: {collection: acmeCo/in, documents: [{id: a, n: 1, list: [1, 2], deep: {x: {y: 1}}}]}
-    - verify: {collection: acmeCo/in, documents: [{id: b, n: 1.5, list: [1], deep: {x: {y: 1, z: 2}}}]}
+    - verify:
+        description: What was put in is there.
+        collection: acmeCo/in
+        documents: [{id: a, n: 1.5, list: [1], deep: {x: {y: 1, z: 2}}}]
+  acmeCo/tests/long:
+    - ingest: {collection: acmeCo/in, documents: [{id: a, deep: {text: "`+strings.Repeat("word ", 80)+`is here"}}]}
+    - verify: {collection: acmeCo/in, documents: [{id: a, deep: {text: "`+strings.Repeat("word ", 80)+`is not"}}]}
   acmeCo/tests/missing:
-    - ingest: {collection: acmeCo/in, documents: [{id: a}]}
-    - verify: {collection: acmeCo/in, documents: [{id: a}, {id: b}]}
-  acmeCo/tests/surplus:
+    - ingest: {collection: acmeCo/in, documents: [{id: a}, {id: c, n: 1}]}
+    - verify: {collection: acmeCo/in, documents: [{id: a}, {id: b}, {id: c, n: 2}]}
+  acmeCo/tests/no-key:
+    - ingest: {collection: acmeCo/in, documents: [{id: a, n: 1}, {id: b, n: 2}]}
+    - verify: {collection: acmeCo/in, documents: [{n: 1}, {n: 3}]}
+  acmeCo/tests/order:
     - ingest: {collection: acmeCo/in, documents: [{id: a}, {id: b}]}
-    - verify: {collection: acmeCo/in, documents: [{id: a}]}
+    - verify: {collection: acmeCo/in, documents: [{id: b}, {id: a}]}
+  acmeCo/tests/surplus:
+    - ingest: {collection: acmeCo/in, documents: [{id: a}, {id: b}, {id: c}]}
+    - verify: {collection: acmeCo/in, documents: [{id: a}, {id: c}]}
   acmeCo/tests/throws:
     - ingest: {collection: acmeCo/in, documents: [{id: a, n: 1001}]}
     - verify: {collection: acmeCo/sums, documents: []}
+  acmeCo/tests/twice:
+    - ingest: {collection: acmeCo/in, documents: [{id: a, n: 1}]}
+    - ingest: {collection: acmeCo/in, documents: [{id: a, n: 2}]}
+    - verify: {collection: acmeCo/sums, documents: [{id: a, n: 1}, {id: a, n: 2}]}
 `)
-	for name, want := range map[string][]string{
-		"acmeCo/tests/differs": {"step 2, verify: acmeCo/in differs:", `document 1, key ["a"]: /id: want "b", got "a"`, "/n: want 1.5, got 1", "/list: want 1 items, got 2: want [1], got [1,2]", "/deep/x/z: want 2, but it is not there"},
-		"acmeCo/tests/missing": {`document 2: missing, want {"id":"b"}`},
-		"acmeCo/tests/surplus": {`document 2, key ["b"]: not expected: {"id":"b"}`},
-		"acmeCo/tests/throws":  {"step 1, ingest: derivation acmeCo/sums failed:", "too much", ":2:", `{"id":"a","n":1001}`},
-	} {
-		for _, part := range append(want, "flow.yaml:") {
-			if !strings.Contains(got[name], part) {
-				t.Errorf("%s: no %q in:\n%s", name, part, got[name])
-			}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if got[name] == "" {
+			t.Errorf("%s passes", name)
 		}
+		fmt.Fprintf(&b, "%s\n%s\n\n", name, strings.ReplaceAll(got[name], "\n", "\n  "))
 	}
+	golden(t, "testdata/failures.golden", paths.ReplaceAllString(b.String(), "flow.yaml"))
 }
+
+// paths matches files of a test's directory.
+var paths = regexp.MustCompile(`[^\s:]*/flow\.yaml`)

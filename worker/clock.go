@@ -45,6 +45,10 @@ func (c *Clock) MoveTo(t time.Time) {
 	}
 }
 
+// At gives the clock's time at a moment of the machine's clock, such as that at
+// which a message was stored.
+func (c *Clock) At(moment time.Time) time.Time { return c.from(moment) }
+
 // from gives the clock's time at a moment of the machine's clock, or of a
 // server's on the same machine.
 func (c *Clock) from(t time.Time) time.Time {

@@ -70,6 +70,7 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	}
 	for _, s := range d.sources {
 		d.decoders = append(d.decoders, newDecoder(s.collection))
+		s.reads = e.counters.readsOf(s.key)
 	}
 	restored, began := 0, time.Now()
 	var register func(key, value []byte) error
@@ -163,6 +164,7 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 		return before, nil
 	}
 	d.env.counters.read(len(in.message.Data))
+	s.reads.Add(1)
 	d.message, d.from, d.outputs = &in.message, s, 0
 	doc, err := d.decoders[in.source].decode(&in.message)
 	if err != nil {

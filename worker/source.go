@@ -3,6 +3,7 @@ package worker
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"weir/catalog"
@@ -19,7 +20,8 @@ type source struct {
 	priority   int
 	delay      time.Duration // after a message's time, before it is ready
 	spec       catalog.Source
-	index      int // of the transform or binding in the task's spec
+	index      int            // of the transform or binding in the task's spec
+	reads      *atomic.Uint64 // counts what a derivation processed
 }
 
 // newSource describes how a source of the catalog is read.

@@ -69,11 +69,43 @@ type Status struct {
 	// Waits says, while nothing else is ready, of which positions the next
 	// document waits for its readDelay, and when it is ready.
 	Waits map[string]time.Time `json:"waits,omitempty"`
+	Reads map[string]uint64    `json:"reads,omitempty"` // documents that a derivation's transforms processed, by position key
 }
 
 // counters count what a task did since it was built.
 type counters struct {
 	in, inBytes, out, outBytes, quarantined, txns atomic.Uint64
+
+	mu    sync.Mutex
+	reads map[string]*atomic.Uint64 // by position key
+}
+
+// readsOf is the counter of what was read under a position key. Whoever reads
+// takes it once.
+func (c *counters) readsOf(key string) *atomic.Uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads == nil {
+		c.reads = map[string]*atomic.Uint64{}
+	}
+	if c.reads[key] == nil {
+		c.reads[key] = &atomic.Uint64{}
+	}
+	return c.reads[key]
+}
+
+// loadReads gives the counts by position key, nil when nothing counts so.
+func (c *counters) loadReads() map[string]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out map[string]uint64
+	for key, n := range c.reads {
+		if out == nil {
+			out = make(map[string]uint64, len(c.reads))
+		}
+		out[key] = n.Load()
+	}
+	return out
 }
 
 func (c *counters) read(bytes int) {
@@ -156,7 +188,7 @@ func (t *task) status(worker string) Status {
 	c := &t.env.counters
 	s := Status{V: formatVersion, Task: t.env.task, Kind: t.kind, Shard: t.env.token, Worker: worker, Updated: time.Now().UTC(),
 		In: c.in.Load(), InBytes: c.inBytes.Load(), Out: c.out.Load(), OutBytes: c.outBytes.Load(),
-		Quarantined: c.quarantined.Load(), Txns: c.txns.Load()}
+		Quarantined: c.quarantined.Load(), Txns: c.txns.Load(), Reads: c.loadReads()}
 	t.state.fill(&s)
 	return s
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/catalog"
+	"weir/catalogtest"
+)
+
+// follow runs the tests, and again what a change affects, until the context
+// ends. A change that breaks the catalog is shown, and the next one awaited.
+func (t *tests) follow(ctx context.Context) error {
+	w := &watched{tests: t, outcomes: map[string]outcomeOf{}, terminal: isTerminal(t.out)}
+	seen := snapshot(w.places()) // before the run, which may take long
+	if err := w.run(ctx); err != nil {
+		return err
+	}
+	for name, stamp := range snapshot(w.places()) { // files of the catalog that are known only now
+		if _, ok := seen[name]; !ok {
+			seen[name] = stamp
+		}
+	}
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	changed := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		// Editors write files in several steps: run once nothing has changed
+		// from one look to the next.
+		now := snapshot(w.places())
+		if !maps.Equal(seen, now) {
+			seen, changed = now, true
+			continue
+		}
+		if !changed {
+			continue
+		}
+		changed = false
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// pollEvery is the time between two looks at the files: short to who waits for
+// a test, long to the machine, and it works on every file system.
+const pollEvery = 200 * time.Millisecond
+
+// watched is what `weir test --watch` knows from one run to the next.
+type watched struct {
+	*tests
+	terminal bool
+	files    []string // of the catalog when it was last whole
+	outcomes map[string]outcomeOf
+}
+
+// outcomeOf is the last outcome of a test.
+type outcomeOf struct {
+	hash   string // of the test and all that it touches
+	failed bool
+}
+
+// run loads the catalog and runs the tests whose hash is new. The error is that
+// of the first load, or of the runner.
+func (w *watched) run(ctx context.Context) error {
+	c, err := w.load()
+	if err != nil {
+		if w.files == nil {
+			return err
+		}
+		w.clear()
+		fmt.Fprintf(w.out, "%s\n\n%s\n", err, w.waiting())
+		return nil
+	}
+	w.files = c.Files()
+	hashes := map[string]string{}
+	for _, name := range (catalogtest.Runner{Select: w.selected}).Names(c) {
+		hashes[name] = catalogtest.Hash(c, c.Tests[name])
+	}
+	maps.DeleteFunc(w.outcomes, func(name string, _ outcomeOf) bool { return hashes[name] == "" })
+	w.clear()
+	runner := catalogtest.Runner{Select: func(spec *catalog.Test) bool {
+		hash, ok := hashes[spec.Name]
+		return ok && w.outcomes[spec.Name].hash != hash
+	}}
+	report := catalogtest.NewReport(c, w.path)
+	began := time.Now()
+	err = runner.Run(ctx, c, func(r catalogtest.Result) {
+		report.Add(c, r).WriteText(w.out, w.colors)
+		w.outcomes[r.Test] = outcomeOf{hash: hashes[r.Test], failed: r.Err != nil}
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	report.Took(time.Since(began))
+	all := len(report.Tests) == len(c.Tests)
+	report.WriteSummary(w.out, w.colors, all)
+	var failing []string
+	for _, name := range slices.Sorted(maps.Keys(w.outcomes)) {
+		if w.outcomes[name].failed {
+			failing = append(failing, name)
+		}
+	}
+	if !all && len(failing) > 0 {
+		fmt.Fprintf(w.out, "failing: %s\n", strings.Join(failing, ", "))
+	}
+	fmt.Fprintf(w.out, "\n%s\n", w.waiting())
+	return nil
+}
+
+func (w *watched) waiting() string {
+	return fmt.Sprintf("waiting for changes of %s; Ctrl-C ends", w.path)
+}
+
+// clear empties a terminal.
+func (w *watched) clear() {
+	if w.terminal {
+		fmt.Fprint(w.out, "\x1b[H\x1b[2J\x1b[3J")
+	}
+}
+
+// places are where to look for changes: the catalog's directory, where a module
+// may import what the catalog does not name, and its files elsewhere.
+func (w *watched) places() (dir string, files []string) {
+	dir = w.path
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		dir = filepath.Dir(dir)
+	}
+	return dir, w.files
+}
+
+// stamp tells one content of a file from another.
+type stamp struct {
+	size int64
+	time time.Time
+}
+
+// most bounds how many files are looked at.
+const most = 20_000
+
+// snapshot takes the stamps of the files of a directory, without hidden ones
+// and node_modules, and of some others.
+func snapshot(dir string, files []string) map[string]stamp {
+	out := map[string]stamp{}
+	// What cannot be read has no stamp, and is seen again when it can be.
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if d == nil {
+			return filepath.SkipAll
+		}
+		hidden := strings.HasPrefix(d.Name(), ".") && path != dir
+		switch {
+		case d.IsDir() && (err != nil || hidden || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case len(out) == most:
+			return filepath.SkipAll
+		case d.Type().IsRegular() && !hidden:
+			take(out, path)
+		}
+		return nil
+	})
+	for _, path := range files {
+		take(out, path)
+	}
+	return out
+}
+
+func take(into map[string]stamp, path string) {
+	if info, err := os.Stat(path); err == nil {
+		into[path] = stamp{info.Size(), info.ModTime()}
+	}
+}
