@@ -37,6 +37,7 @@ var layers = []layer{
 	{"sources", 3, "all that a connector's author needs, and nothing of how tasks run"},
 	{"sinks", 3, "all that a connector's author needs, and nothing of how tasks run"},
 	{"derive", 3, "JavaScript over documents: without tasks or streams it can be tested by calling it"},
+	{"catalog/lint", 3, "a checked catalog in, warnings out: pure, so that it can be asked before anything runs"},
 	{"catalog", 2, "files in, specs and errors out: pure, so that catalogs are checked without a server"},
 	{"schema", 1, "validation and reduction are functions of documents, used at every level above"},
 	{"document", 0, "everything stands on it"},

@@ -27,9 +27,6 @@ func (l *loader) build() *Catalog {
 		Collections: map[string]*Collection{}, Captures: map[string]*Capture{},
 		Materializations: map[string]*Materialization{}, Tests: map[string]*Test{}, files: map[string]*file{},
 	}
-	for _, f := range l.files {
-		c.files[f.origin()] = f
-	}
 	for _, name := range Names(l.collections) {
 		b := l.buildCollection(l.collections[name])
 		l.built[name], c.Collections[name] = b, b.spec
@@ -47,6 +44,9 @@ func (l *loader) build() *Catalog {
 	}
 	for _, name := range Names(l.tests) {
 		c.Tests[name] = l.buildTest(l.tests[name])
+	}
+	for _, f := range l.files { // schemas and documents among them
+		c.files[f.origin()] = f
 	}
 	return c
 }

@@ -138,3 +138,6 @@ func isRegex(s string) bool {
 	_, err := regexp.Compile(s)
 	return err == nil
 }
+
+// KnownFormat says whether a format of this name is checked.
+func KnownFormat(name string) bool { return formatNamed(name) != nil }

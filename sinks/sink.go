@@ -119,6 +119,7 @@ type Spec struct {
 	ConfigSchema   json.RawMessage `json:"configSchema"`         // JSON schema of the endpoint's configuration
 	ResourceSchema json.RawMessage `json:"resourceConfigSchema"` // JSON schema of a binding's resource
 	Documentation  string          `json:"documentationUrl,omitempty"`
+	ExactlyOnce    bool            `json:"exactlyOnce,omitempty"` // each session opens with Opened.Exactly
 }
 
 // Collection is what a sink knows of the collection behind a binding.

@@ -70,7 +70,7 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	}
 	for _, s := range d.sources {
 		d.decoders = append(d.decoders, newDecoder(s.collection))
-		s.reads = e.counters.readsOf(s.key)
+		s.reads = e.counters.readsOf(spec.Derive.Transforms[s.index].Name)
 	}
 	restored, began := 0, time.Now()
 	var register func(key, value []byte) error

@@ -69,7 +69,7 @@ type Status struct {
 	// Waits says, while nothing else is ready, of which positions the next
 	// document waits for its readDelay, and when it is ready.
 	Waits map[string]time.Time `json:"waits,omitempty"`
-	Reads map[string]uint64    `json:"reads,omitempty"` // documents that a derivation's transforms processed, by position key
+	Reads map[string]uint64    `json:"reads,omitempty"` // documents that a derivation processed, by transform
 }
 
 // counters count what a task did since it was built.
@@ -77,33 +77,33 @@ type counters struct {
 	in, inBytes, out, outBytes, quarantined, txns atomic.Uint64
 
 	mu    sync.Mutex
-	reads map[string]*atomic.Uint64 // by position key
+	reads map[string]*atomic.Uint64 // by transform
 }
 
-// readsOf is the counter of what was read under a position key. Whoever reads
-// takes it once.
-func (c *counters) readsOf(key string) *atomic.Uint64 {
+// readsOf is the counter of what a transform processed. Whoever reads takes it
+// once.
+func (c *counters) readsOf(transform string) *atomic.Uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.reads == nil {
 		c.reads = map[string]*atomic.Uint64{}
 	}
-	if c.reads[key] == nil {
-		c.reads[key] = &atomic.Uint64{}
+	if c.reads[transform] == nil {
+		c.reads[transform] = &atomic.Uint64{}
 	}
-	return c.reads[key]
+	return c.reads[transform]
 }
 
-// loadReads gives the counts by position key, nil when nothing counts so.
+// loadReads gives the counts by transform, nil when nothing counts so.
 func (c *counters) loadReads() map[string]uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out map[string]uint64
-	for key, n := range c.reads {
+	for transform, n := range c.reads {
 		if out == nil {
 			out = make(map[string]uint64, len(c.reads))
 		}
-		out[key] = n.Load()
+		out[transform] = n.Load()
 	}
 	return out
 }

@@ -69,7 +69,7 @@ func root() *cobra.Command {
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
-	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(),
+	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(), lintCommand(),
 		statusCommand(), readCommand(), schemaCommand(), versionCommand())
 	return c
 }

@@ -32,7 +32,7 @@ gone from it stops, its streams stay. To publish documents, see "weir ingest".`,
 		Example: "  weir publish examples/orders --nats nats://127.0.0.1:4222",
 		Args:    exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.run(cmd.Context(), args[0], cmd.OutOrStdout())
+			return p.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	p.connection.flags(c)
@@ -42,7 +42,7 @@ gone from it stops, its streams stay. To publish documents, see "weir ingest".`,
 	return c
 }
 
-func (p *publish) run(ctx context.Context, path string, out io.Writer) error {
+func (p *publish) run(ctx context.Context, path string, out, problems io.Writer) error {
 	if err := oneOf("output", p.output, "text", "json"); err != nil {
 		return err
 	}
@@ -57,6 +57,7 @@ func (p *publish) run(ctx context.Context, path string, out io.Writer) error {
 	if err := controlplane.Build(c); err != nil {
 		return err
 	}
+	p.printWarnings(problems, c)
 	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: p.data}
 	if err := connectors.Check(ctx, c); err != nil {
 		return err

@@ -83,6 +83,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	if err := controlplane.Build(c); err != nil {
 		return err
 	}
+	u.printWarnings(problems, c)
 	if u.data, err = dataDir(u.data, root); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -21,7 +22,7 @@ func (t *tests) follow(ctx context.Context) error {
 	w := &watched{tests: t, outcomes: map[string]outcomeOf{}, terminal: isTerminal(t.out)}
 	seen := snapshot(w.places()) // before the run, which may take long
 	if err := w.run(ctx); err != nil {
-		return err
+		return unlessStopped(err)
 	}
 	for name, stamp := range snapshot(w.places()) { // files of the catalog that are known only now
 		if _, ok := seen[name]; !ok {
@@ -49,9 +50,17 @@ func (t *tests) follow(ctx context.Context) error {
 		}
 		changed = false
 		if err := w.run(ctx); err != nil {
-			return err
+			return unlessStopped(err)
 		}
 	}
+}
+
+// unlessStopped is the error of a run, but for that of one that was cut off.
+func unlessStopped(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // pollEvery is the time between two looks at the files: short to who waits for
@@ -77,12 +86,7 @@ type outcomeOf struct {
 func (w *watched) run(ctx context.Context) error {
 	c, err := w.load()
 	if err != nil {
-		if w.files == nil {
-			return err
-		}
-		w.clear()
-		fmt.Fprintf(w.out, "%s\n\n%s\n", err, w.waiting())
-		return nil
+		return w.broken(err)
 	}
 	w.files = c.Files()
 	hashes := map[string]string{}
@@ -101,9 +105,6 @@ func (w *watched) run(ctx context.Context) error {
 		report.Add(c, r).WriteText(w.out, w.colors)
 		w.outcomes[r.Test] = outcomeOf{hash: hashes[r.Test], failed: r.Err != nil}
 	})
-	if ctx.Err() != nil {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -120,6 +121,16 @@ func (w *watched) run(ctx context.Context) error {
 		fmt.Fprintf(w.out, "failing: %s\n", strings.Join(failing, ", "))
 	}
 	fmt.Fprintf(w.out, "\n%s\n", w.waiting())
+	return nil
+}
+
+// broken shows what is wrong with the catalog, unless it was never whole.
+func (w *watched) broken(err error) error {
+	if w.files == nil {
+		return err
+	}
+	w.clear()
+	fmt.Fprintf(w.out, "%s\n\n%s\n", err, w.waiting())
 	return nil
 }
 

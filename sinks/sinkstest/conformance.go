@@ -65,6 +65,9 @@ func checkpointResumes(t *testing.T, s *suite) {
 	if opened.Checkpoint != nil {
 		t.Fatalf("checkpoint %q of a shard that has committed nothing", opened.Checkpoint)
 	}
+	if says := s.Sink.Spec().ExactlyOnce; says != opened.Exactly {
+		t.Errorf("the spec says %t of exactly once, the session %t", says, opened.Exactly)
+	}
 	if !opened.Exactly {
 		t.Skip("the endpoint keeps no checkpoints")
 	}

@@ -41,7 +41,7 @@ var _ sinks.Sink = Sink{}
 
 // Spec describes the endpoint's configuration and its resources.
 func (Sink) Spec() sinks.Spec {
-	return sinks.Spec{ConfigSchema: json.RawMessage(configSchema), ResourceSchema: json.RawMessage(resourceSchema)}
+	return sinks.Spec{ConfigSchema: json.RawMessage(configSchema), ResourceSchema: json.RawMessage(resourceSchema), ExactlyOnce: true}
 }
 
 // Validate checks configuration and resources, looks whether the file can be

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"weir/catalog/lint"
+	"weir/internal/weirtest"
+)
+
+// weir lint warns and succeeds; with --strict it fails.
+func TestLint(t *testing.T) {
+	isolate(t)
+	if got := succeed(t, "", "lint", "../../examples/orders", "--strict"); got != "no warnings\n" {
+		t.Errorf("examples/orders: %s", got)
+	}
+	dir := weirtest.Files(t, map[string]string{"flow.yaml": `
+collections:
+  a/b:
+    key: [/id]
+    schema: {type: object, required: [id], properties: {id: {type: [string, integer]}, n: {type: integer, reduce: {strategy: sum}}}}
+materializations:
+  a/c: {endpoint: {sqlite: {path: x.db}}, bindings: [{source: a/b, resource: {table: x, deltaUpdates: true}}]}
+`})
+	got := succeed(t, "", "lint", dir)
+	for _, want := range []string{
+		"flow.yaml:4: key-several-types: a/b: /id is part of the key and may be integer and string\n    why: ", "\n    do:  settle on one type",
+		"flow.yaml:7: adds-into-deltas: a/c: ", "\n2 warnings\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "adds-at-least-once") {
+		t.Errorf("sqlite is exactly once:\n%s", got)
+	}
+	o := weir(t, "", "lint", dir, "--strict", "-o", "json")
+	var warnings []lint.Warning
+	if err := json.Unmarshal([]byte(o.out), &warnings); err != nil || len(warnings) != 2 || warnings[0].Line != 4 || warnings[0].Why == "" {
+		t.Errorf("%v: %s", err, o.out)
+	}
+	if o.code != exitFailed || o.problems != "weir: 2 warnings, and --strict allows none\n" {
+		t.Errorf("--strict: exit code %d: %s", o.code, o.problems)
+	}
+	if got := succeed(t, "", "lint", "../../examples/orders", "-o", "json"); got != "[]\n" {
+		t.Errorf("no warnings as JSON: %s", got)
+	}
+}
+
+// publish says what lint would only when it is asked to say more.
+func TestPublishWarns(t *testing.T) {
+	isolate(t)
+	url := weirtest.Server(t).URL()
+	dir := weirtest.Files(t, map[string]string{"flow.yaml": `
+collections:
+  a/b: {key: [/id], schema: {type: object, required: [id], properties: {id: {type: [string, integer]}}}}
+`})
+	if o := weir(t, "", "publish", dir, "--nats", url); o.code != 0 || o.problems != "" {
+		t.Errorf("exit code %d: %s", o.code, o.problems)
+	}
+	if o := weir(t, "", "publish", dir, "--nats", url, "-v"); o.code != 0 || !strings.Contains(o.problems, "flow.yaml:3: key-several-types: a/b: ") {
+		t.Errorf("-v: exit code %d: %s", o.code, o.problems)
+	}
+}
