@@ -59,6 +59,23 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// A schema that stands in no file, as what flow://write-schema is in a
+// readSchema, is where its collection is.
+func TestReadSide(t *testing.T) {
+	c, err := catalog.Load("testdata/read/flow.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range Check(c, Options{}) {
+		if w.File != "testdata/read/flow.yaml" || w.Line != 3 || w.Rule != "append-without-end" {
+			t.Error(w)
+		}
+	}
+	if len(Check(c, Options{})) != 1 {
+		t.Errorf("%d warnings", len(Check(c, Options{})))
+	}
+}
+
 // Every file of testdata belongs to a rule.
 func TestEveryFileHasARule(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
