@@ -358,10 +358,20 @@ func (r *resource) name(dir string) string {
 // reportCompile reports a schema that does not compile, at its line if that is known.
 func (b *bundle) reportCompile(at *place, dir string, err error) {
 	var fault *schema.CompileError
-	if !errors.As(err, &fault) {
+	var several schema.CompileErrors
+	switch {
+	case errors.As(err, &several):
+		for _, fault := range several {
+			b.reportFault(at, dir, fault)
+		}
+	case errors.As(err, &fault):
+		b.reportFault(at, dir, fault)
+	default:
 		b.errorf(at, "", "the schema does not compile: %s", err)
-		return
 	}
+}
+
+func (b *bundle) reportFault(at *place, dir string, fault *schema.CompileError) {
 	for _, r := range b.order {
 		if r.name(dir) != fault.URL {
 			continue

@@ -19,7 +19,7 @@ import (
 // base makes relative resource URLs absolute, so that v5 does not take them for paths of this machine.
 const base = "schema:///"
 
-// Compile compiles a schema. Its error is a *CompileError.
+// Compile compiles a schema. Its error is a *CompileError, or CompileErrors when it has several faults of reductions.
 func Compile(src Source) (s *Schema, err error) {
 	res, err := readResources(src.Resources)
 	if err != nil {

@@ -13,15 +13,15 @@ const maxConflictSets = 1 << 14
 // conflictSearch looks for locations where two strategies are sure to be active together: of everything that applies
 // there for certain, with one branch at a time of those that a document may take.
 type conflictSearch struct {
-	seen map[string]bool
-	a, b *rule // found
+	seen  map[string]bool
+	found [][2]*rule // each pair once
 }
 
-// findConflict returns two rules whose strategies differ and are active together, or nil.
-func findConflict(root *rule) (a, b *rule) {
+// findConflicts returns pairs of rules whose strategies differ and are active together.
+func findConflicts(root *rule) [][2]*rule {
 	c := conflictSearch{seen: map[string]bool{}}
 	c.visit([]*rule{root})
-	return c.a, c.b
+	return c.found
 }
 
 // visit looks at a location where rules apply.
@@ -30,7 +30,7 @@ func (c *conflictSearch) visit(rules []*rule) { c.branch(nil, rules) }
 // branch looks at a location where a branch applies beside decided rules, whose own branches are not its business.
 func (c *conflictSearch) branch(decided, taken []*rule) {
 	all := closure(slices.Concat(decided, taken))
-	if len(all) == 0 || c.a != nil || len(c.seen) >= maxConflictSets {
+	if len(all) == 0 || len(c.seen) >= maxConflictSets {
 		return
 	}
 	var key []byte
@@ -45,9 +45,7 @@ func (c *conflictSearch) branch(decided, taken []*rule) {
 		return
 	}
 	c.seen[string(key)] = true
-	if c.compare(all); c.a != nil {
-		return
-	}
+	c.compare(all)
 	c.children(all)
 	for _, r := range all {
 		if r.inPlace == nil || slices.Contains(decided, r) {
@@ -67,8 +65,9 @@ func (c *conflictSearch) compare(all []*rule) {
 		case first == nil:
 			first = r
 		case first.strategy != r.strategy:
-			c.a, c.b = first, r
-			return
+			if pair := [2]*rule{first, r}; !slices.Contains(c.found, pair) {
+				c.found = append(c.found, pair)
+			}
 		}
 	}
 }
@@ -114,14 +113,16 @@ func (p *inPlaceRule) alternatives() [][]*rule {
 }
 
 // refuseConflicts refuses schemas with locations that never reduce.
-func (l *lowering) refuseConflicts(root *rule) error {
+func (l *lowering) refuseConflicts(root *rule) {
 	if len(l.strategies) < 2 {
-		return nil
+		return
 	}
-	a, b := findConflict(root)
-	if a == nil {
-		return nil
+	for _, pair := range findConflicts(root) {
+		l.refuseConflict(pair[0], pair[1])
 	}
+}
+
+func (l *lowering) refuseConflict(a, b *rule) {
 	// The one that stands deeper is where the user can tell the two apart.
 	if strings.Count(a.location, "/") > strings.Count(b.location, "/") {
 		a, b = b, a
@@ -133,6 +134,6 @@ func (l *lowering) refuseConflicts(root *rule) error {
 	if other.URL != here.URL {
 		at = other.URL + "#" + at
 	}
-	return l.fail(b.location+"/"+reduceKeyword, "%s is active together with %s, which stands at %s: a location has one strategy, so keep one, or put them into different branches (if/then/else, oneOf)",
+	l.note(b.location+"/"+reduceKeyword, "%s is active together with %s, which stands at %s: a location has one strategy, so keep one, or put them into different branches (if/then/else, oneOf)",
 		b.strategy, a.strategy, at)
 }

@@ -23,20 +23,21 @@ type lowering struct {
 	anchors    map[string]int
 	recursive  int // how many schemas of the resources have `$recursiveAnchor: true`
 	hints      int
-	err        error
+	faults     CompileErrors
 }
 
 func lower(oracle *jsonschema.Schema, res *resources) (*Schema, error) {
 	l := &lowering{res: res, memo: map[*jsonschema.Schema]*rule{}, patterns: map[string]*pattern{}, anchors: map[string]int{}}
 	l.countAnchors()
 	root := l.rule(oracle)
-	if l.err != nil {
-		return nil, l.err
+	if err := l.faults.orNil(); err != nil {
+		return nil, err
 	}
 	if err := l.refuseLoops(); err != nil {
 		return nil, err
 	}
-	if err := l.refuseConflicts(root); err != nil {
+	l.refuseConflicts(root)
+	if err := l.faults.orNil(); err != nil {
 		return nil, err
 	}
 	s := &Schema{oracle: oracle, root: root, rules: l.rules, dialect: res.dialect, hints: l.hints}
@@ -61,10 +62,15 @@ func lower(oracle *jsonschema.Schema, res *resources) (*Schema, error) {
 	return s, nil
 }
 
-func (l *lowering) fail(location, format string, args ...any) error {
+func (l *lowering) fail(location, format string, args ...any) *CompileError {
 	out := &CompileError{Reason: fmt.Sprintf(format, args...)}
 	l.res.place(out, location)
 	return out
+}
+
+// note remembers a fault beside which others can be found.
+func (l *lowering) note(location, format string, args ...any) {
+	l.faults = append(l.faults, l.fail(location, format, args...))
 }
 
 // countAnchors counts the possible targets of dynamic references: with a single one, they are plain references.
@@ -133,9 +139,7 @@ func (l *lowering) rule(s *jsonschema.Schema) *rule {
 func (l *lowering) strategy(location string, v any) *strategy {
 	parsed, err := parseStrategy(v)
 	if err != nil {
-		if l.err == nil {
-			l.err = l.fail(location+"/"+reduceKeyword, "%s", err)
-		}
+		l.note(location+"/"+reduceKeyword, "%s", err)
 		return nil
 	}
 	return l.one(parsed)
@@ -243,8 +247,8 @@ func (l *lowering) properties(m *memberRule, s *jsonschema.Schema) {
 			bit <<= 1
 		}
 	}
-	if len(m.properties) > maxProperties && l.err == nil {
-		l.err = l.fail(s.Location, "has more than %d properties", maxProperties)
+	if len(m.properties) > maxProperties {
+		l.note(s.Location, "has more than %d properties", maxProperties)
 	}
 	m.hint = l.hints
 	l.hints += len(m.properties) + 1

@@ -3,6 +3,7 @@ package schema
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
 )
@@ -46,6 +47,31 @@ type CompileError struct {
 
 func (e *CompileError) Error() string {
 	return fmt.Sprintf("schema %s#%s: %s", e.URL, e.Pointer, e.Reason)
+}
+
+// CompileErrors are several things that are wrong with a schema.
+type CompileErrors []*CompileError
+
+func (all CompileErrors) Error() string {
+	lines := make([]string, len(all))
+	for i, e := range all {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap makes the first one what errors.As finds.
+func (all CompileErrors) Unwrap() error { return all[0] }
+
+// orNil is the plain error of a list that may be empty.
+func (all CompileErrors) orNil() error {
+	switch len(all) {
+	case 0:
+		return nil
+	case 1:
+		return all[0]
+	}
+	return all
 }
 
 // Violation is one reason why a document is invalid.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"weir/internal/weirtest"
 	"weir/worker"
@@ -83,8 +84,36 @@ func TestRowsAreDeleted(t *testing.T) {
 	weirtest.Same(t, "collection", reduced, map[string]string{`["a"]`: `{"_meta":{"op":"c"},"id":"a","n":5}`})
 }
 
-// Sums show whether a deletion or a write took effect twice, or not at all: errors come at the steps of commits, and
-// workers end and start, while rows are written, deleted and written again.
+// changing draws changes of rows, and knows what is left of them. Sums show whether a deletion or a write took effect
+// twice, or not at all.
+type changing struct {
+	r    *rand.Rand
+	sums map[string]int
+	left map[string]string
+}
+
+func newChanging() *changing {
+	return &changing{rand.New(rand.NewPCG(7, 8)), map[string]int{}, map[string]string{}}
+}
+
+func (c *changing) next(count int) (docs []string) {
+	for range count {
+		id := fmt.Sprintf("r%02d", c.r.IntN(40))
+		if _, there := c.left[id]; there && c.r.IntN(3) == 0 {
+			docs = append(docs, change(id, "d", ``))
+			delete(c.left, id)
+			delete(c.sums, id)
+			continue
+		}
+		n := c.r.IntN(100)
+		c.sums[id] += n
+		c.left[id] = fmt.Sprintf("%d -", c.sums[id])
+		docs = append(docs, change(id, "u", fmt.Sprintf(`,"n":%d`, n)))
+	}
+	return docs
+}
+
+// Errors come at the steps of commits, and workers end and start, while rows are written, deleted and written again.
 func TestDeletionsOverRestarts(t *testing.T) {
 	s, dir := weirtest.Server(t), t.TempDir()
 	conn := weirtest.Connect(t, s)
@@ -100,26 +129,11 @@ func TestDeletionsOverRestarts(t *testing.T) {
 		}
 		return nil
 	}
-	r := rand.New(rand.NewPCG(7, 8))
-	sums, want := map[string]int{}, map[string]string{}
+	rows := newChanging()
 	for range 4 {
 		w, stop := weirtest.Run(t, o)
 		for range 3 {
-			var docs []string
-			for range 150 {
-				id := fmt.Sprintf("r%02d", r.IntN(40))
-				if _, there := want[id]; there && r.IntN(3) == 0 {
-					docs = append(docs, change(id, "d", ``))
-					delete(want, id)
-					delete(sums, id)
-					continue
-				}
-				n := r.IntN(100)
-				sums[id] += n
-				want[id] = fmt.Sprintf("%d -", sums[id])
-				docs = append(docs, change(id, "u", fmt.Sprintf(`,"n":%d`, n)))
-			}
-			weirtest.Ingest(t, conn, c.Collections["acmeCo/changes"], docs...)
+			weirtest.Ingest(t, conn, c.Collections["acmeCo/changes"], rows.next(150)...)
 		}
 		weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/rows", "acmeCo/changes")
 		stop()
@@ -127,8 +141,32 @@ func TestDeletionsOverRestarts(t *testing.T) {
 	o.Cut = nil
 	w, _ := weirtest.Run(t, o)
 	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows")
-	weirtest.Same(t, "rows", weirtest.Rows(t, filepath.Join(dir, "out.db"), rowsQuery), want)
+	weirtest.Same(t, "rows", weirtest.Rows(t, filepath.Join(dir, "out.db"), rowsQuery), rows.left)
 	if failed.Load() < 3 {
 		t.Errorf("only %d steps failed", failed.Load())
 	}
+}
+
+// The same with processes that are killed before and after rows and checkpoint are committed.
+func TestDeletionsOverKills(t *testing.T) {
+	if testing.Short() {
+		t.Skip("kills processes")
+	}
+	s, dir := weirtest.Server(t), t.TempDir()
+	conn := weirtest.Connect(t, s)
+	c := weirtest.Publish(t, conn, weirtest.Files(t, deleteFlow))
+	rows := newChanging()
+	for _, point := range []string{"acmeCo/db sink.store 2", "acmeCo/db sink.commit.before 2", "acmeCo/db sink.commit.after 2", "acmeCo/rows commit.after 2"} {
+		child := weirtest.StartChild(t, "worker", envURL+"="+s.URL(), envDir+"="+dir, envPoint+"="+point)
+		for deadline := time.Now().Add(weirtest.Patience); !child.Ended(20 * time.Millisecond); {
+			if time.Now().After(deadline) {
+				t.Fatalf("the child never came to %q:\n%s", point, child.Output())
+			}
+			weirtest.Ingest(t, conn, c.Collections["acmeCo/changes"], rows.next(40)...)
+		}
+	}
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, dir))
+	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/rows", "acmeCo/changes")
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows")
+	weirtest.Same(t, "rows", weirtest.Rows(t, filepath.Join(dir, "out.db"), rowsQuery), rows.left)
 }
