@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -79,5 +80,27 @@ func TestPublicationID(t *testing.T) {
 	a, b, later := NewPublicationID(at), NewPublicationID(at), NewPublicationID(at.Add(time.Millisecond))
 	if !strings.HasPrefix(a, "20260102T020405.006Z-") || a == b || later <= a || later <= b {
 		t.Errorf("%s, %s, then %s", a, b, later)
+	}
+}
+
+// An inferred schema's record is read as it was written, and one of a newer weir is
+// refused.
+func TestInferredRecord(t *testing.T) {
+	want := Inferred{V: InferredVersion, Collection: "acmeCo/a", Version: 7, Time: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Schema: json.RawMessage(`{"type":"object"}`)}
+	text, err := json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeInferred(text); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for text, want := range map[string]string{
+		`{"v":2}`: "record of an inferred schema has format version 2, but this weir reads up to 1: run the newer weir that wrote it",
+		`{}`:      "record of an inferred schema has format version 0",
+		`{"v":`:   "record of an inferred schema: ",
+	} {
+		if _, err := DecodeInferred([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
 	}
 }

@@ -12,7 +12,12 @@ import (
 const (
 	writeSchemaURL   = "flow://write-schema"
 	relaxedSchemaURL = "flow://relaxed-write-schema"
-	flowScheme       = "flow://"
+	// InferredSchemaURL is the schema of the documents that were seen in the
+	// collection. What a spec holds under it is the part that is certain before any
+	// was: they have their key, and are in a logical partition.
+	InferredSchemaURL = "flow://inferred-schema"
+
+	flowScheme = "flow://"
 )
 
 // special are the schemas that a bundle may refer to by URLs of Flow's: each gives the resources that it stands
@@ -61,7 +66,7 @@ func (l *loader) buildSchemas(b *builtCollection) {
 		return
 	}
 	b.shape = nil
-	source, compiled, ok := l.compileBundle(f.ReadSchema, specialOf(b.spec))
+	source, compiled, ok := l.compileBundle(f.ReadSchema, specialOf(b))
 	if !ok {
 		return
 	}
@@ -96,14 +101,29 @@ func (l *loader) checkSchemaFields(f *collectionFile) bool {
 }
 
 // specialOf gives what a collection's readSchema may refer to.
-func specialOf(spec *Collection) special {
+func specialOf(b *builtCollection) special {
 	renamed := func(url string, relax bool) func() (map[string]json.RawMessage, error) {
-		return func() (map[string]json.RawMessage, error) { return spec.Schema.Renamed(url, relax) }
+		return func() (map[string]json.RawMessage, error) { return b.spec.Schema.Renamed(url, relax) }
 	}
 	return special{
 		writeSchemaURL:   renamed(writeSchemaURL, false),
 		relaxedSchemaURL: renamed(relaxedSchemaURL, true),
+		InferredSchemaURL: func() (map[string]json.RawMessage, error) {
+			return map[string]json.RawMessage{InferredSchemaURL: keySchema(b.placed(), b.written)}, nil
+		},
 	}
+}
+
+// placed lists the locations that say where a document belongs: the key's and those of
+// logical partitions.
+func (b *builtCollection) placed() []string {
+	locations := slices.Clone(b.spec.Key)
+	for _, name := range Names(b.entry.file.Projections) {
+		if v := b.entry.file.Projections[name]; v.Partition {
+			locations = append(locations, v.Location)
+		}
+	}
+	return locations
 }
 
 // documentShape is the shape of a schema's documents, nil (and reported) when not all of these are objects.

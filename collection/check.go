@@ -52,7 +52,7 @@ func (k *Checker) Place(d *document.Doc) ([]byte, error) {
 
 func (k *Checker) place(d *document.Doc) ([]byte, *Invalid) {
 	c := k.collection
-	if !k.validator.Valid(d, 0) {
+	if c.blank() || !k.validator.Valid(d, 0) {
 		return nil, c.breaksSchema(d.Src)
 	}
 	var err error

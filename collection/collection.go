@@ -27,6 +27,7 @@ type Collection struct {
 	fields    *document.Key // of the logical partition fields; nil when there are none
 	docPrefix string        // weir.doc.<c>. with the dot
 	reading   *Collection   // as readers see it; nil: the same
+	inference *inference    // of a collection as readers see it, when Schema is partly inferred
 }
 
 // New compiles the schema and the key of a checked catalog's collection.
@@ -71,11 +72,16 @@ func compile(spec *catalog.Collection) (*Collection, error) {
 		Name: spec.Name, Spec: spec, Schema: s, Key: key, Partitions: spec.Partitions, Fields: names, fields: fields,
 		docPrefix: docRoot + EncodeToken(spec.Name) + ".",
 	}
-	if read != s {
-		reading := *c
-		reading.Schema = read
-		c.reading = &reading
+	if read == s {
+		return c, nil
 	}
+	if _, infers := spec.ReadSchema.Resources[catalog.InferredSchemaURL]; infers {
+		c.reading, err = newInference(c, read)
+		return c, err
+	}
+	reading := *c
+	reading.Schema = read
+	c.reading = &reading
 	return c, nil
 }
 

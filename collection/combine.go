@@ -92,6 +92,7 @@ func (c *Collection) NewCombiner(o CombinerOptions) *Combiner {
 		o.Limit = DefaultLimit
 	}
 	o.Limit = max(o.Limit, leastLimit)
+	c = c.forResults()
 	m := &Combiner{
 		collection: c, options: o, free: none,
 		validator: c.Schema.Validator(), reducer: c.Schema.Reducer(), replaces: !c.Schema.Reduces(),

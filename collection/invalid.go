@@ -102,7 +102,11 @@ func (c *Collection) badKey(raw []byte, err error) *Invalid {
 // breaksSchema explains a document that did not validate.
 func (c *Collection) breaksSchema(raw []byte) *Invalid {
 	invalid := &Invalid{Collection: c.Name, Rule: "schema", Message: "breaks the schema", Document: Excerpt(raw)}
-	if violations := c.Schema.Explain(raw); len(violations) > 0 {
+	violations := c.explainUnseen(raw)
+	if len(violations) == 0 {
+		violations = c.Schema.Explain(raw)
+	}
+	if len(violations) > 0 {
 		first := violations[0]
 		invalid.Pointer, invalid.Rule, invalid.Message = first.Pointer, first.Rule, first.Message
 	}

@@ -19,9 +19,10 @@ type BucketConfig struct {
 	Memory      bool              // nothing on disk; for tests
 	Metadata    map[string]string // MetadataKind is "bucket" unless it says otherwise
 	Replicas    int               // 0 means 1 for a new bucket, unchanged for an old one
+	History     int               // values that a new bucket keeps of each key; 0 means 1
 }
 
-// Bucket keeps the newest value of each of its keys. It is safe for concurrent
+// Bucket keeps the newest value of each of its keys, or some of the newest. It is safe for concurrent
 // use. Keys are made of letters, digits and - / _ = joined by dots.
 type Bucket struct {
 	c      *Conn
@@ -88,7 +89,7 @@ func (b *Bucket) config(cfg BucketConfig) jetstream.StreamConfig {
 	}
 	s := StreamConfig{Name: b.stream, Subjects: []string{b.prefix + ">"}, Metadata: metadata, Memory: cfg.Memory, Replicas: cfg.Replicas}.config()
 	s.Description = cfg.Description
-	s.MaxMsgsPerSubject = 1
+	s.MaxMsgsPerSubject = int64(max(cfg.History, 1))
 	s.DenyDelete = true
 	return s
 }
@@ -253,6 +254,23 @@ func (b *Bucket) Scan(ctx context.Context, prefix string, fn func(Entry) error) 
 		}
 		return true, fn(e)
 	})
+}
+
+// History gives the entries of a key that the bucket still has, oldest first, deletions
+// included.
+func (b *Bucket) History(ctx context.Context, key string) (entries []Entry, err error) {
+	subject, err := b.subject(key)
+	if err != nil {
+		return nil, err
+	}
+	err = b.c.readNow(ctx, ReaderConfig{Stream: b.stream, Filter: subject, Name: "history"}, func(m Message) (bool, error) {
+		entries = append(entries, b.entry(&m))
+		return true, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("history of key %s of bucket %s: %w", key, b.name, err)
+	}
+	return entries, nil
 }
 
 // Watch calls fn with the entry of every key below a dotted prefix, then once

@@ -190,6 +190,41 @@ func TestBucketIsAnOrdinaryOne(t *testing.T) {
 	}
 }
 
+// TestHistory keeps some values of a key, as any KV client sees them too.
+func TestHistory(t *testing.T) {
+	c, ctx := setUp(t), testContext(t)
+	b, err := c.EnsureBucket(ctx, BucketConfig{Name: "versions", History: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{"1", "2", "3", "4"} {
+		if _, err := b.Put(ctx, "a.b", []byte(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Put(ctx, "a.c", []byte("other")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Delete(ctx, "a.b"); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := b.History(ctx, "a.b")
+	if err != nil || len(entries) != 3 || string(entries[0].Value) != "3" || string(entries[1].Value) != "4" || !entries[2].Deleted || entries[0].Revision >= entries[1].Revision {
+		t.Errorf("history: %+v, %v", entries, err)
+	}
+	if entries, err := b.History(ctx, "none"); err != nil || len(entries) != 0 {
+		t.Errorf("of a key that never was: %+v, %v", entries, err)
+	}
+	if _, err := b.History(ctx, "no key"); err == nil {
+		t.Error("of what cannot be a key")
+	}
+	seen := 0
+	err = b.Scan(ctx, "", func(e Entry) error { seen++; return nil })
+	if err != nil || seen != 1 {
+		t.Errorf("a scan sees %d keys, %v", seen, err)
+	}
+}
+
 func TestWatchEndsWithItsContext(t *testing.T) {
 	c := setUp(t)
 	b := newBucket(t, c)

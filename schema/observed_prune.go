@@ -50,11 +50,14 @@ func (o *Observed) collapsible() (found bool) {
 	return found
 }
 
+// longName is how many bytes of a name count as much as a location: so the schema's text is bounded, too.
+const longName = 64
+
 // locations counts the locations below and including this one.
 func (s *seen) locations() int {
 	n := 1
 	for _, m := range s.members {
-		n += m.value.locations()
+		n += m.value.locations() + len(m.name)/longName
 	}
 	if s.rest != nil {
 		n += s.rest.locations()
@@ -82,10 +85,11 @@ func (s *seen) eachInner(fn func(*seen)) {
 
 // width is how many members collapsing would give one schema; 0 when that would spare nothing.
 func (s *seen) width() int {
-	if n := len(s.members); n > 1 || n == 1 && s.rest != nil {
-		return n
+	n := len(s.members)
+	if n == 1 && s.rest == nil && len(s.members[0].name) < longName {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // collapse keeps the names of the first members only.

@@ -92,6 +92,10 @@ func TestObservedLimit(t *testing.T) {
 	if n := o.root.locations(); n > 12 || s.Types != TypeInteger {
 		t.Errorf("%d locations: %s", n, o.Schema())
 	}
+	observe(t, o, `{"id":1,"deep":{"`+strings.Repeat("long", 1000)+`":{"b":1}}}`)
+	if n := len(o.Schema()); n > 1000 {
+		t.Errorf("%d bytes", n)
+	}
 	deep := strings.Repeat(`{"a":[`, observedDepth) + strings.Repeat(`]}`, observedDepth)
 	observe(t, NewObserved(), deep, strings.Replace(deep, `[]`, `[{"x":1}]`, 1))
 }

@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"context"
+
 	"weir/collection"
 	"weir/document"
 	"weir/journal"
@@ -8,22 +10,31 @@ import (
 
 // decoder reads messages of one collection into a document and checks them.
 type decoder struct {
-	collection *collection.Collection
+	conn       *journal.Conn
+	collection *collection.Collection // as readers see it
 	checker    *collection.Checker
 	doc        document.Doc
+	learned    bool // the inferred schema became wider since the start
 }
 
-func newDecoder(c *collection.Collection) *decoder {
-	return &decoder{collection: c, checker: c.Checker()}
+func newDecoder(conn *journal.Conn, c *collection.Collection) *decoder {
+	return &decoder{conn: conn, collection: c, checker: c.Checker()}
 }
 
 // decode gives the message's document, which is valid until the next call.
 // The error is a *collection.Invalid when the message is at fault.
-func (d *decoder) decode(m *journal.Message) (*document.Doc, error) {
+func (d *decoder) decode(ctx context.Context, m *journal.Message) (*document.Doc, error) {
 	if err := d.doc.Parse(m.Data); err != nil {
 		return nil, d.place(m, collection.NotJSON(d.collection.Name, m.Data, err))
 	}
-	if err := d.checker.Check(&d.doc, m.Subject); err != nil {
+	err := d.checker.Check(&d.doc, m.Subject)
+	if err != nil && d.collection.Unseen(&d.doc) {
+		if err := d.learn(ctx); err != nil {
+			return nil, err
+		}
+		err = d.checker.Check(&d.doc, m.Subject)
+	}
+	if err != nil {
 		return nil, d.place(m, err)
 	}
 	return &d.doc, nil

@@ -65,11 +65,11 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	}
 	d := &derivation{ctx: ctx}
 	d.emit = func(raw []byte) error { return d.output(d.combiner().Add(raw), raw) }
-	if d.sources, err = transformSources(spec.Derive, e.token, known); err != nil {
+	if d.sources, err = transformSources(spec.Derive, e.token, known.reading(ctx, e.conn)); err != nil {
 		return err
 	}
 	for _, s := range d.sources {
-		d.decoders = append(d.decoders, newDecoder(s.collection))
+		d.decoders = append(d.decoders, newDecoder(e.conn, s.collection))
 		s.reads = e.counters.readsOf(spec.Derive.Transforms[s.index].Name)
 	}
 	restored, began := 0, time.Now()
@@ -112,13 +112,13 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 }
 
 // transformSources gives the sources of the transforms that are not disabled.
-func transformSources(d *catalog.Derivation, token string, known collections) ([]*source, error) {
+func transformSources(d *catalog.Derivation, token string, reading func(name string) (*collection.Collection, error)) ([]*source, error) {
 	var out []*source
 	for i, t := range d.Transforms {
 		if t.Disable {
 			continue
 		}
-		c, err := known.reading(t.Source.Name)
+		c, err := reading(t.Source.Name)
 		if err != nil {
 			return nil, fmt.Errorf("transform %s: %w", t.Name, err)
 		}
@@ -166,7 +166,7 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	d.env.counters.read(len(in.message.Data))
 	s.reads.Add(1)
 	d.message, d.from, d.outputs = &in.message, s, 0
-	doc, err := d.decoders[in.source].decode(&in.message)
+	doc, err := d.decoders[in.source].decode(ctx, &in.message)
 	if err != nil {
 		err = d.env.reject(ctx, s.collection, d.env.task, &in.message, 0, err)
 	} else {
@@ -272,9 +272,10 @@ const markerRoom = 16
 // outlet is the writing side of a shard whose outputs are combined into one
 // collection: derivations and captures.
 type outlet struct {
-	env    *env
-	target *collection.Collection
-	shard  *shard
+	env      *env
+	target   *collection.Collection
+	shard    *shard
+	observer *observer // of what is written
 
 	// Two combiners take turns: a batch that may have to be sent again keeps
 	// the documents of one while the next transaction fills the other.
@@ -289,7 +290,7 @@ type outlet struct {
 }
 
 func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte) error) (*outlet, error) {
-	o := &outlet{env: e, target: target, fresh: true, taken: suspects{}}
+	o := &outlet{env: e, target: target, observer: newObserver(target), fresh: true, taken: suspects{}}
 	var err error
 	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, withRegisters); err != nil {
 		return nil, err
@@ -376,12 +377,14 @@ func (o *outlet) drain(ctx context.Context) (transaction, error) {
 			return err
 		}
 		o.env.counters.wrote(len(c.Raw))
+		o.observer.add(c.Doc)
 		return nil
 	})
 	if err != nil {
 		t.batch.Abandon()
 		return t, o.blameTransaction(err)
 	}
+	t.seen = o.observer.news()
 	if err := o.env.cut("stage.after"); err != nil {
 		return t, err
 	}
@@ -419,6 +422,9 @@ func (e *env) relax() {
 // commit gives steps 2 to 4 of a drained transaction.
 func (o *outlet) commit(t transaction, acknowledge func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
+		if err := o.env.keepSeen(ctx, o.target, t); err != nil {
+			return err
+		}
 		if err := o.shard.commit(ctx, t); err != nil {
 			return err
 		}

@@ -16,15 +16,16 @@ import (
 // entrance has markers of its own, so that a batch whose answer was lost is
 // not stored twice. It belongs to one goroutine.
 type Entrance struct {
-	conn    *journal.Conn
-	target  *collection.Collection
-	checker *collection.Checker
-	doc     document.Doc
-	batch   *journal.Batch
-	shard   shard
-	bytes   int
-	flushed time.Time // when the newest marker was written
-	now     func() time.Time
+	conn     *journal.Conn
+	target   *collection.Collection
+	checker  *collection.Checker
+	observer *observer // of what was added
+	doc      document.Doc
+	batch    *journal.Batch
+	shard    shard
+	bytes    int
+	flushed  time.Time // when the newest marker was written
+	now      func() time.Time
 }
 
 // entranceTask stands for the task in the subjects of entrances' markers. No
@@ -42,7 +43,7 @@ const (
 
 // NewEntrance opens a way into a collection.
 func NewEntrance(conn *journal.Conn, target *collection.Collection) *Entrance {
-	return &Entrance{conn: conn, target: target, checker: target.Checker(), shard: entranceShard(conn, target), now: time.Now}
+	return &Entrance{conn: conn, target: target, checker: target.Checker(), observer: newObserver(target), shard: entranceShard(conn, target), now: time.Now}
 }
 
 // entranceShard has markers that nobody else's follow.
@@ -70,7 +71,11 @@ func (e *Entrance) Add(raw []byte) error {
 		e.batch = e.conn.NewBatch(e.shard.stream)
 	}
 	e.bytes += len(raw)
-	return e.batch.Add(journal.Outgoing{Subject: string(subject), Data: raw})
+	if err := e.batch.Add(journal.Outgoing{Subject: string(subject), Data: raw}); err != nil {
+		return err
+	}
+	e.observer.add(&e.doc)
+	return nil
 }
 
 // Full says that the open batch should be flushed before more is added.
@@ -90,6 +95,12 @@ func (e *Entrance) Flush(ctx context.Context) (int, error) {
 			return 0, err
 		}
 		e.shard = entranceShard(e.conn, e.target)
+	}
+	if seen := e.observer.news(); len(seen) > 0 {
+		if _, err := keepInferred(ctx, e.conn, e.target.Name, seen); err != nil {
+			e.observer.wider = true // the batch can be flushed again
+			return 0, err
+		}
 	}
 	err := e.shard.append(ctx, transaction{batch: e.batch})
 	e.batch, e.bytes, e.flushed = nil, 0, e.now()

@@ -22,11 +22,12 @@ type inbox struct {
 	shard  *shard
 	source *source
 
-	doc     document.Doc
-	checker *collection.Checker
-	batch   *journal.Batch // of the open transaction, sent as it grows
-	at      positions
-	bytes   int
+	doc      document.Doc
+	checker  *collection.Checker
+	observer *observer      // of what is moved
+	batch    *journal.Batch // of the open transaction, sent as it grows
+	at       positions
+	bytes    int
 }
 
 // runInbox is one start of a collection's inbox.
@@ -35,7 +36,7 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 	if err != nil {
 		return err
 	}
-	b := &inbox{env: e, target: target, checker: target.Checker()}
+	b := &inbox{env: e, target: target, checker: target.Checker(), observer: newObserver(target)}
 	if b.shard, err = openShard(ctx, e, "inbox."+collection.KVKey(e.task), target.Name, false); err != nil {
 		return err
 	}
@@ -109,19 +110,23 @@ func (b *inbox) move(m *journal.Message) error {
 	}
 	if err == nil {
 		b.env.counters.wrote(len(m.Data))
+		b.observer.add(&b.doc)
 	}
 	return err
 }
 
 // stage closes the open transaction: its documents were sent already.
 func (b *inbox) stage(context.Context) (func(context.Context) error, error) {
-	t := transaction{batch: b.batch, positions: b.at.clone()}
+	t := transaction{batch: b.batch, positions: b.at.clone(), seen: b.observer.news()}
 	b.batch, b.bytes = nil, 0
 	if err := b.env.cut("stage.after"); err != nil {
 		return nil, err
 	}
 	through := t.positions[b.source.key]
 	return func(ctx context.Context) error {
+		if err := b.env.keepSeen(ctx, b.target, t); err != nil {
+			return err
+		}
 		if err := b.shard.commit(ctx, t); err != nil {
 			return err
 		}

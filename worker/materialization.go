@@ -87,12 +87,13 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 		return r, errors.New("every binding of this materialization is disabled")
 	}
 	var err error
-	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, known.reading)
+	reading := known.reading(ctx, e.conn)
+	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, reading)
 	if err != nil {
 		return r, fromConnector("validate", err)
 	}
 	for i, b := range enabled {
-		c, err := known.reading(b.Source.Name)
+		c, err := reading(b.Source.Name)
 		if err != nil {
 			return r, err
 		}
@@ -113,7 +114,7 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 
 func newBinding(e *env, s *source, resolved sinks.Binding) *binding {
 	c := s.collection
-	b := &binding{source: s, decoder: newDecoder(c), delta: resolved.Delta, loads: !resolved.Delta && c.Schema.Reduces()}
+	b := &binding{source: s, decoder: newDecoder(e.conn, c), delta: resolved.Delta, loads: !resolved.Delta && c.Schema.Reduces()}
 	for i := range b.combiners {
 		b.combiners[i] = c.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir, Full: !b.delta, Checked: true})
 	}
@@ -180,8 +181,14 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 	if m.fresh {
 		m.reset()
 	}
+	doc, err := b.decoder.decode(ctx, &in.message)
+	if b.decoder.learned {
+		if m.inputs > 0 { // what is open can be stored as things are
+			return before, nil
+		}
+		return more, errWidened
+	}
 	m.env.counters.read(len(in.message.Data))
-	doc, err := b.decoder.decode(&in.message)
 	if err == nil {
 		err = b.combiners[m.turn].AddAt(doc, in.message.Time)
 	}

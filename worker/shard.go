@@ -76,6 +76,7 @@ type transaction struct {
 	positions positions
 	registers []derive.RegisterChange
 	state     json.RawMessage // nil: unchanged
+	seen      json.RawMessage // what its documents add to the collection's inferred schema; nil: nothing
 }
 
 // claim takes the shard over. register is given each register as of the last

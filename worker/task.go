@@ -66,15 +66,6 @@ func (k collections) get(name string) (*collection.Collection, error) {
 	return c, nil
 }
 
-// reading gives a collection as its readers see it.
-func (k collections) reading(name string) (*collection.Collection, error) {
-	c, err := k.get(name)
-	if err != nil {
-		return nil, err
-	}
-	return c.ForReading(), nil
-}
-
 // env is what one task hands to its shard, from start to start.
 type env struct {
 	conn     *journal.Conn
@@ -234,7 +225,7 @@ func (t *task) supervise(ctx context.Context) {
 			t.state.set(StatePending, nil, time.Time{})
 			return
 		}
-		if errors.Is(err, errOverflow) || t.env.shrink(err) {
+		if errors.Is(err, errOverflow) || errors.Is(err, errWidened) || t.env.shrink(err) {
 			continue
 		}
 		if t.env.counters.txns.Load() > before {

@@ -10,6 +10,7 @@ import (
 
 	"weir/controlplane"
 	"weir/internal/weirtest"
+	"weir/journal"
 	"weir/worker"
 )
 
@@ -70,6 +71,56 @@ func TestPublish(t *testing.T) {
 	writeFlow(t, dir, strings.Replace(counts, "[/id]", "[/n]", 1))
 	if o := weir(t, "", "publish", dir, "--nats", url); o.code != exitInvalid || !strings.Contains(o.problems, "/collections/a~1counts/key") {
 		t.Errorf("another key: exit code %d: %s", o.code, o.problems)
+	}
+}
+
+// What was seen in a collection is printed as a schema, and all that it was before.
+func TestInferredSchema(t *testing.T) {
+	url := published(t, counts+`
+  a/seen:
+    key: [/id]
+    writeSchema: {type: object, required: [id], properties: {id: {type: string}}}
+    readSchema: {$ref: "flow://inferred-schema"}
+`)
+	if o := weir(t, "", "schema", "--inferred", "a/counts", "--nats", url); o.code != exitFailed || !strings.Contains(o.problems, "nothing is inferred of a/counts: its readSchema does not refer to flow://inferred-schema") {
+		t.Errorf("not inferred: %+v", o)
+	}
+	if o := weir(t, "", "schema", "--inferred", "a/seen", "--nats", url); o.code != exitFailed || !strings.Contains(o.problems, "nothing is inferred of a/seen yet: no document was written or read") {
+		t.Errorf("before any document: %+v", o)
+	}
+	if o := weir(t, "", "schema", "--history"); o.code != exitInvalid || !strings.Contains(o.problems, "--history goes with --inferred") {
+		t.Errorf("history of what: %+v", o)
+	}
+	succeed(t, `{"id":"x"}`+"\n", "ingest", "a/seen", "--nats", url)
+	succeed(t, `{"id":"y","n":1}`+"\n", "ingest", "a/seen", "--nats", url)
+	const want = `{
+  "type": "object",
+  "properties": {
+    "id": {
+      "type": "string"
+    },
+    "n": {
+      "type": "integer"
+    }
+  },
+  "additionalProperties": false
+}
+`
+	if got := succeed(t, "", "schema", "--inferred", "a/seen", "--nats", url); got != want {
+		t.Errorf("newest: %s", got)
+	}
+	lines := strings.Split(succeed(t, "", "schema", "--inferred", "a/seen", "--history", "--nats", url), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[0], `"version":1,`) || !strings.Contains(lines[0], `"properties":{"id":{"type":"string"}}`) || !strings.Contains(lines[1], `"version":2,`) {
+		t.Errorf("history: %q", lines)
+	}
+	conn, err := journal.Connect(weirtest.Context(t), journal.Options{Plain: true, URL: url, Name: t.Name()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	weirtest.Send(t, conn, "weir.pub.a/seen.z", `{"id":"z","other":[true]}`) // nobody told of it
+	if got := succeed(t, "", "read", "a/seen", "--reduce", "--nats", url); got != `{"id":"x"}`+"\n"+`{"id":"y","n":1}`+"\n"+`{"id":"z","other":[true]}`+"\n" {
+		t.Errorf("reduced: %s", got)
 	}
 }
 
