@@ -161,12 +161,16 @@ func (l *loader) shuffleType(p *place, source *builtCollection, pointer document
 
 // shuffleKeyTypes compares the shuffle keys of all transforms. With a register
 // they must agree, since a register belongs to a key whatever transform it comes
-// from; without one they may differ, and then have no types in common.
+// from, and where shuffleKeyTypes says what they are; else they may differ, and
+// then have no types in common.
 func (l *loader) shuffleKeyTypes(f *deriveFile, keys []shuffleKey) []string {
 	if f.Register != nil && len(keys) == 0 && len(f.Transforms) > 0 && !l.anyBroken(f) {
 		l.errorf(f.At.name("register"), "give a transform a shuffle key, or leave the register out", "no transform has a shuffle key: none can reach the register")
 	}
 	if len(keys) == 0 {
+		if len(f.ShuffleKeyTypes) > 0 && !l.anyBroken(f) {
+			l.errorf(f.At.must("shuffleKeyTypes"), "leave it out, or give a transform a shuffle key", "no transform has a shuffle key that could be of these types")
+		}
 		return nil
 	}
 	first := keys[0]
@@ -206,8 +210,11 @@ func (l *loader) anyBroken(f *deriveFile) bool {
 }
 
 func (l *loader) disagree(f *deriveFile, key shuffleKey, format string, args ...any) {
-	if f.Register != nil {
+	switch {
+	case f.Register != nil:
 		l.errorf(key.at, "transforms that share registers have shuffle keys of the same types", format, args...)
+	case len(f.ShuffleKeyTypes) > 0:
+		l.errorf(key.at, "leave shuffleKeyTypes out, or give all transforms shuffle keys of the same types", format, args...)
 	}
 }
 

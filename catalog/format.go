@@ -38,7 +38,7 @@ type deriveFile struct {
 	Using           usingFile       `flow:"using,required" hint:"as in: using: { javascript: { module: orders.js } }" doc:"What computes the documents."`
 	Register        *registerFile   `flow:"register" doc:"State that is kept for each shuffle key, shared by all transforms."`
 	Transforms      []transformFile `flow:"transforms,required" hint:"a list of { name, source, shuffle }" doc:"The collections that are read, and how."`
-	ShuffleKeyTypes []string        `flow:"shuffleKeyTypes" enum:"boolean|integer|string" doc:"Types of the shuffle key's components. They follow from the sources' schemas; what is written is compared with them."`
+	ShuffleKeyTypes []string        `flow:"shuffleKeyTypes" enum:"boolean|integer|string" doc:"Types of the shuffle keys' components, which all transforms then share. They follow from the sources' schemas; what is written is compared with them."`
 	Shards          shardsFile      `flow:"shards" doc:"How the task runs."`
 	RedactSalt      struct{}        `flow:"redactSalt" later:"redaction is not done yet"`
 }

@@ -238,7 +238,7 @@ func (d *derivation) stage(ctx context.Context) (func(context.Context) error, er
 // finish lets the module end the transaction: documents that it held back are combined with the others, and the
 // state that it wants to find again is part of the transaction.
 func (d *derivation) finish() (state json.RawMessage, err error) {
-	if d.class == nil {
+	if d.class == nil || d.inputs == 0 { // nothing was processed, only passed over
 		return nil, nil
 	}
 	before := d.outputs // of the last input, which flushed documents count as

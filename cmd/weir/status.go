@@ -107,9 +107,10 @@ func statusTable(all []worker.Status, before map[string]worker.Status, elapsed t
 	return b.String()
 }
 
-// writeWhy explains a task that stands still.
+// writeWhy explains a task that stands still, or waits.
 func writeWhy(b *strings.Builder, t worker.Status, width int) {
 	if t.Why == nil {
+		writeWaits(b, t, width)
 		return
 	}
 	w := t.Why
@@ -126,6 +127,19 @@ func writeWhy(b *strings.Builder, t worker.Status, width int) {
 	block(b, "fix", w.Fix, width)
 	if t.Retry != nil {
 		block(b, "again at", t.Retry.Local().Format(time.TimeOnly), width)
+	}
+}
+
+// writeWaits says when a task that waits for a readDelay goes on.
+func writeWaits(b *strings.Builder, t worker.Status, width int) {
+	var first time.Time
+	for _, until := range t.Waits {
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+	}
+	if !first.IsZero() {
+		block(b, "waits until", first.Local().Format(time.DateTime)+" for a readDelay", width)
 	}
 }
 

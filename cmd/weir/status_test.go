@@ -159,3 +159,19 @@ func TestScreenTerminal(t *testing.T) {
 		t.Errorf("end:\n%q", out.String())
 	}
 }
+
+// A task that waits for a readDelay says until when the first document does.
+func TestStatusWaits(t *testing.T) {
+	due := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
+	late := tasks()[:1]
+	late[0].Waits = map[string]time.Time{
+		"b.v0/0-1/acmeCo/orders": due.Add(time.Hour), "a.v0/0-1/acmeCo/orders": due, "c.v0/0-1/acmeCo/orders": due.Add(time.Minute),
+	}
+	want := `TASK           KIND        STATE       IN  OUT  LAG
+acmeCo/totals  derivation  running  12000  300    7
+  waits until 2026-01-02 03:04:05 for a readDelay
+`
+	if got := statusTable(late, nil, 0, 60); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
