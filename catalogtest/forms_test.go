@@ -115,3 +115,28 @@ func TestHash(t *testing.T) {
 		}
 	}
 }
+
+// TestPrinted gives what modules print while a test runs, and no test what
+// another one's modules print.
+func TestPrinted(t *testing.T) {
+	c := built(t, strings.Replace(flow, "if (doc.n > 1000)", "console.log('n', doc); if (doc.n < 0) for (let i = 0; i < 120; i++) console.warn(i); if (doc.n > 1000)", 1)+`
+  acmeCo/many: [{ingest: {collection: acmeCo/in, documents: [{id: a, n: -1}]}}]
+  acmeCo/none: [{ingest: {collection: acmeCo/sums, documents: [{id: a, n: 1}]}}]
+  acmeCo/one: [{ingest: {collection: acmeCo/in, documents: [{id: a, n: 1}]}}]
+`)
+	got := map[string][]string{}
+	err := Run(t.Context(), c, func(r Result) { got[r.Test] = r.Printed })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one := got["acmeCo/one"]; len(one) != 1 || one[0] != `acmeCo/sums fromIn: n {"id":"a","n":1}` {
+		t.Errorf("one: %q", one)
+	}
+	if none := got["acmeCo/none"]; len(none) != 0 {
+		t.Errorf("none: %q", none)
+	}
+	many := got["acmeCo/many"]
+	if len(many) < 100 || many[1] != "acmeCo/sums fromIn warn: 0" {
+		t.Errorf("many: %q", many)
+	}
+}

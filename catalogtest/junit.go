@@ -35,6 +35,10 @@ type (
 		Line    int           `xml:"line,attr"`
 		Time    string        `xml:"time,attr"`
 		Failure *junitFailure `xml:"failure"`
+		Out     *junitOut     `xml:"system-out"`
+	}
+	junitOut struct {
+		Text string `xml:",cdata"`
 	}
 	junitFailure struct {
 		Message string `xml:"message,attr"`
@@ -67,6 +71,9 @@ func (t *TestReport) junit() junitCase {
 		class, name = strings.ReplaceAll(t.Test[:i], "/", "."), t.Test[i+1:]
 	}
 	c := junitCase{Class: class, Name: name, File: t.File, Line: t.Line, Time: junitTime(t.Seconds)}
+	if len(t.Printed) > 0 {
+		c.Out = &junitOut{strings.Map(xmlRune, "\n"+strings.Join(t.Printed, "\n")+"\n")}
+	}
 	if t.Outcome != Failed || len(t.Failures) == 0 {
 		return c
 	}

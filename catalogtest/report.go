@@ -39,6 +39,7 @@ type TestReport struct {
 	Seconds     float64    `json:"seconds"`
 	Failures    []*Failure `json:"failures,omitempty"`
 	Updates     []Update   `json:"updates,omitempty"`
+	Printed     []string   `json:"printed,omitempty"` // by modules, through console
 }
 
 // Coverage is how much of the tests went through one transform.
@@ -72,7 +73,7 @@ func (r *Report) Add(c *catalog.Catalog, result Result) *TestReport {
 	at := result.Spec.Origin
 	t := TestReport{
 		Test: result.Test, Description: result.Spec.Description, File: c.Shown(at.File), Line: at.Line,
-		Outcome: Passed, Seconds: seconds(result.Took), Failures: result.Failures,
+		Outcome: Passed, Seconds: seconds(result.Took), Failures: result.Failures, Printed: result.Printed,
 	}
 	if result.Err != nil {
 		t.Outcome = Failed

@@ -35,6 +35,9 @@ func reported() *Report {
 			Test: f.name, Spec: &catalog.Test{Description: "About " + f.name + ".", Origin: catalog.Origin{File: "flow.yaml", Line: 10}},
 			Took: 12345 * time.Microsecond, Failures: f.failures, Ran: map[Transform]uint64{sums: 2, {"acmeCo/sums", "fromLate"}: 0},
 		}
+		if f.name != "stands" {
+			result.Printed = []string{"acmeCo/sums fromIn: two\nlines", "acmeCo/sums warn: one"}
+		}
 		if f.failures != nil {
 			result.Err = f.failures[0]
 		}
@@ -50,8 +53,8 @@ func TestReportForms(t *testing.T) {
 	r := reported()
 	var text, plain, js, junit strings.Builder
 	for i := range r.Tests {
-		r.Tests[i].WriteText(&text, Colors{Expected: "<red>", Actual: "<green>", Faint: "<faint>", End: "</>"})
-		r.Tests[i].WriteText(&plain, Colors{})
+		r.Tests[i].WriteText(&text, Colors{Expected: "<red>", Actual: "<green>", Faint: "<faint>", End: "</>"}, true)
+		r.Tests[i].WriteText(&plain, Colors{}, false)
 	}
 	r.WriteSummary(&text, Colors{Expected: "<red>", Actual: "<green>", Faint: "<faint>", End: "</>"}, true)
 	r.WriteSummary(&plain, Colors{}, false)

@@ -27,6 +27,8 @@ type Result struct {
 	// Ran says how many documents each transform processed that is part of the
 	// test. It knows all of them only when the test passed.
 	Ran map[Transform]uint64
+
+	Printed []string // by modules, through console
 }
 
 // Transform names a transform of a catalog.
@@ -116,7 +118,7 @@ func (r Runner) one(ctx context.Context, conn *journal.Conn, c *catalog.Catalog,
 		at := spec.Origin
 		t.failures = append(t.failures, &Failure{File: c.Shown(at.File), Line: at.Line, Message: err.Error()})
 	}
-	out := Result{Test: spec.Name, Spec: spec, Took: time.Since(began), Failures: t.failures, Ran: t.ran}
+	out := Result{Test: spec.Name, Spec: spec, Took: time.Since(began), Failures: t.failures, Ran: t.ran, Printed: t.console.printed()}
 	for _, f := range t.failures {
 		out.Err = errors.Join(out.Err, f)
 	}

@@ -26,6 +26,7 @@ type test struct {
 	cyclic   bool                  // some read in a circle
 	work     *worker.Worker
 	clock    *worker.Clock // simulated: a readDelay takes no time
+	console  console
 	failures []*Failure
 	ran      map[Transform]uint64
 }
@@ -46,7 +47,7 @@ func (t *test) run(ctx context.Context) (err error) {
 	if _, err := controlplane.Publish(ctx, t.conn, part, controlplane.Options{Catalog: t.spec.Name}); err != nil {
 		return err
 	}
-	if t.work, err = worker.New(ctx, worker.Options{Conn: t.conn, Clock: t.clock, Limits: worker.Limits{Attempts: 1, Rest: time.Hour}}); err != nil {
+	if t.work, err = worker.New(ctx, worker.Options{Conn: t.conn, Clock: t.clock, Log: t.console.logger(), Limits: worker.Limits{Attempts: 1, Rest: time.Hour}}); err != nil {
 		return err
 	}
 	running, stop := context.WithCancel(ctx)

@@ -7,13 +7,16 @@ import (
 )
 
 // WriteText writes the outcome of a test for people: a line, and below it why
-// the test failed and what became of it.
-func (t *TestReport) WriteText(out io.Writer, c Colors) {
+// the test failed, what its modules printed, and what became of it. Of a test
+// that passed there is more than the line only when verbose.
+func (t *TestReport) WriteText(out io.Writer, c Colors, verbose bool) {
 	took := fmt.Sprintf("(%d ms)", int(t.Seconds*1000+0.5))
 	switch t.Outcome {
 	case Passed:
 		fmt.Fprintf(out, "ok    %s %s%s%s\n", t.Test, c.Faint, took, c.End)
-		return
+		if !verbose {
+			return
+		}
 	case Updated:
 		fmt.Fprintf(out, "%sNEW   %s%s %s%s%s\n", c.Actual, t.Test, c.End, c.Faint, took, c.End)
 	default:
@@ -24,6 +27,9 @@ func (t *TestReport) WriteText(out io.Writer, c Colors) {
 	}
 	for _, f := range t.Failures {
 		fmt.Fprintf(out, "      %s\n", strings.ReplaceAll(f.Text(c), "\n", "\n      "))
+	}
+	for _, line := range t.Printed {
+		fmt.Fprintf(out, "      %s| %s%s\n", c.Faint, strings.ReplaceAll(line, "\n", "\n      | "), c.End)
 	}
 	for _, u := range t.Updates {
 		fmt.Fprintf(out, "      %s\n", u.String())

@@ -9,6 +9,10 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
+// ConsoleLogger is the name of the logger that modules print to, by which their
+// lines are told from those of the engine.
+const ConsoleLogger = "console"
+
 const (
 	maxConsoleLine = 1 << 10 // bytes of a line
 	consoleBurst   = 100     // lines in one consoleWindow

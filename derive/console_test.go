@@ -28,6 +28,9 @@ export function f({ doc }) {
 	if fields := all[1].ContextMap(); fields["collection"] != "acmeCo/derived" || fields["transform"] != "f" || fields["function"] != "f" || fields["seq"] != uint64(42) {
 		t.Errorf("fields %v", fields)
 	}
+	if all[1].LoggerName != ConsoleLogger {
+		t.Errorf("logger %q", all[1].LoggerName)
+	}
 	if m := all[6].Message; !strings.Contains(m, "cycle") {
 		t.Errorf("cycle: %s", m)
 	}

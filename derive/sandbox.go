@@ -31,7 +31,7 @@ func (vm *VM) setUpSandbox() error {
 	if _, err := install(goja.Undefined(), vm.rt.ToValue(formatDate)); err != nil {
 		return err
 	}
-	vm.console = &console{vm: vm, log: vm.options.Log}
+	vm.console = &console{vm: vm, log: vm.options.Log.Named(ConsoleLogger)}
 	return vm.console.install()
 }
 

@@ -18,10 +18,11 @@ import (
 
 // tests holds the flags of `weir test`.
 type tests struct {
-	filter string
-	output string
-	update bool
-	watch  bool
+	filter  string
+	output  string
+	update  bool
+	watch   bool
+	verbose bool
 
 	path   string
 	match  *regexp.Regexp // nil: all tests
@@ -63,6 +64,7 @@ Exit codes: 0 all tests pass, 1 some fail, 2 the catalog or the command line is 
 	f.StringVarP(&t.output, "output", "o", "text", "text, json or junit")
 	f.BoolVar(&t.update, "update", false, "rewrite what failing verify steps expect")
 	f.BoolVarP(&t.watch, "watch", "w", false, "go on, and run what a change of a file affects")
+	f.BoolVarP(&t.verbose, "verbose", "v", false, "say more of tests that pass: what they are about, and what modules print")
 	return c
 }
 
@@ -128,7 +130,7 @@ func (t *tests) once(ctx context.Context) error {
 			failed = append(failed, r)
 		}
 		if t.output == "text" && (r.Err == nil || !t.update) {
-			one.WriteText(t.out, t.colors)
+			one.WriteText(t.out, t.colors, t.verbose)
 		}
 	})
 	if err == nil && t.update {
@@ -173,7 +175,7 @@ func (t *tests) rewrite(ctx context.Context, c *catalog.Catalog, report *catalog
 	}
 	for i := range report.Tests {
 		if one := &report.Tests[i]; t.output == "text" && one.Outcome != catalogtest.Passed {
-			one.WriteText(t.out, t.colors)
+			one.WriteText(t.out, t.colors, t.verbose)
 		}
 	}
 	return nil

@@ -102,7 +102,7 @@ func (w *watched) run(ctx context.Context) error {
 	report := catalogtest.NewReport(c, w.path)
 	began := time.Now()
 	err = runner.Run(ctx, c, func(r catalogtest.Result) {
-		report.Add(c, r).WriteText(w.out, w.colors)
+		report.Add(c, r).WriteText(w.out, w.colors, w.verbose)
 		w.outcomes[r.Test] = outcomeOf{hash: hashes[r.Test], failed: r.Err != nil}
 	})
 	if err != nil {
