@@ -140,3 +140,35 @@ func TestPrinted(t *testing.T) {
 		t.Errorf("many: %q", many)
 	}
 }
+
+// TestModuleFile: a failure names a module's file as the catalog's are named,
+// wherever the module lies.
+func TestModuleFile(t *testing.T) {
+	dir := weirtest.Files(t, map[string]string{
+		"flow.yaml": `
+import: [parts/flow.yaml]
+tests:
+  acmeCo/t: [{ingest: {collection: acmeCo/in, documents: [{id: a}]}}]
+`,
+		"parts/flow.yaml": `
+collections:
+  acmeCo/in: {key: [/id], schema: {type: object, required: [id], properties: {id: {type: string}}}}
+  acmeCo/out:
+    key: [/id]
+    schema: {type: object, required: [id], properties: {id: {type: string}}}
+    derive: {using: {typescript: {module: code/main.ts}}, transforms: [{name: fromIn, source: acmeCo/in, shuffle: any}]}
+`,
+		"parts/code/main.ts":      "import { check } from './lib/check';\nexport function fromIn({ doc }: { doc: { id: string } }) { check(doc.id); return doc; }\n",
+		"parts/code/lib/check.ts": "export function check(id: string): void {\n  throw new Error('checked ' + id);\n}\n",
+	})
+	c := weirtest.Load(t, dir)
+	err := Run(t.Context(), c, func(r Result) {
+		want := "derivation acmeCo/out failed: " + dir + "/parts/code/lib/check.ts:2:"
+		if len(r.Failures) != 1 || !strings.HasPrefix(r.Failures[0].Message, want) {
+			t.Errorf("no %q in %v", want, r.Err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

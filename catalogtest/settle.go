@@ -163,7 +163,7 @@ func (t *test) await(ctx context.Context, name string, all backlog) (until time.
 	})
 	switch {
 	case failed != nil:
-		return time.Time{}, stuck(name, failed)
+		return time.Time{}, t.stuck(name, failed)
 	case errors.Is(err, context.DeadlineExceeded) && t.cyclic:
 		return time.Time{}, fmt.Errorf("derivation %s does not come to rest in %s: one that reads what it writes has to stop writing at some point", name, patience)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -170,13 +170,34 @@ func (t *test) count() {
 }
 
 // stuck says why a derivation stands still.
-func stuck(name string, why *worker.Why) error {
+func (t *test) stuck(name string, why *worker.Why) error {
 	text := fmt.Sprintf("derivation %s failed: %s", name, why.Message)
-	if why.File != "" && !strings.Contains(why.Message, why.File) {
-		text += fmt.Sprintf("\nat %s:%d", why.File, why.Line)
+	if why.File != "" {
+		file := t.moduleFile(name, why.File)
+		if strings.Contains(text, why.File+":") {
+			text = strings.Replace(text, why.File+":", file+":", 1)
+		} else {
+			text += fmt.Sprintf("\nat %s:%d", file, why.Line)
+		}
 	}
-	if why.Document != "" && !strings.Contains(why.Message, why.Document) {
+	if why.Document != "" && !strings.Contains(text, why.Document) {
 		text += "\ndocument " + why.Document
 	}
 	return errors.New(text)
+}
+
+// moduleFile names a file of a derivation's module as messages name files of
+// the catalog: below what the user named. Text inside the catalog is no file.
+func (t *test) moduleFile(name, file string) string {
+	spec := t.catalog.Collections[name]
+	if spec == nil {
+		return file
+	}
+	root, ok := strings.CutSuffix(t.catalog.Shown(spec.Origin.File), spec.Origin.File)
+	for _, m := range []*catalog.Module{spec.Derive.Using.JavaScript, spec.Derive.Using.TypeScript} {
+		if m != nil && m.File != "" && ok {
+			return root + file
+		}
+	}
+	return file
 }
