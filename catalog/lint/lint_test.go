@@ -97,6 +97,9 @@ func TestExamples(t *testing.T) {
 		t.Fatalf("%d examples, %v", len(files), err)
 	}
 	for _, name := range files {
+		if strings.Contains(filepath.ToSlash(name), "/from-flow/") {
+			continue // they show what Flow allows, as Flow's users write it
+		}
 		c, err := catalog.Load(name)
 		if err != nil {
 			t.Fatal(err)
