@@ -112,15 +112,18 @@ func TestRandomSchemasMerge(t *testing.T) {
 		return parse(t, string(out))
 	}
 	accepted, merged := 0, 0
-	for range 400 {
+	for range 150 {
 		c := &chooser{data: randomBytes(r, 400)}
 		limit := 0
 		var docs []*document.Doc
+		var parts []*Validator
 		for range 3 {
 			text := c.rootSchema()
-			if _, err := compileText(text); err != nil {
+			part, err := compileText(text)
+			if err != nil {
 				continue
 			}
+			parts = append(parts, part.Validator())
 			if c.n(4) == 1 {
 				limit = 1 + c.n(5)
 				text = fmt.Sprintf(`{"x-complexity-limit":%d,%s`, limit, text[1:])
@@ -143,7 +146,7 @@ func TestRandomSchemasMerge(t *testing.T) {
 		}
 		for range 20 {
 			value := parse(t, c.document(3))
-			one := slices.ContainsFunc(docs, func(d *document.Doc) bool { return compile(t, string(d.Src)).Validator().Valid(value, 0) })
+			one := slices.ContainsFunc(parts, func(v *Validator) bool { return v.Valid(value, 0) })
 			if one && !whole.Validator().Valid(value, 0) {
 				t.Fatalf("%s\nmerge to %s\nwhich refuses %s", sources(docs), all.Src, value.Src)
 			}
@@ -152,7 +155,7 @@ func TestRandomSchemasMerge(t *testing.T) {
 			}
 		}
 	}
-	if merged < 100 || accepted < 1000 {
+	if merged < 40 || accepted < 400 {
 		t.Errorf("only %d schemas were merged, for which %d values are valid", merged, accepted)
 	}
 }
