@@ -274,3 +274,20 @@ func TestTimesAndBackfill(t *testing.T) {
 	read(between(nil, nil), 2)
 	expect("EU1:2 EU2:3 EU3:2 EU4:1", "EU1 EU2 EU3 EU4")
 }
+
+// A selector that leaves nothing over reads nothing, and stops nobody.
+func TestNothingSelected(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	path := weirtest.Files(t, map[string]string{"flow.yaml": parted})
+	c := weirtest.Load(t, path)
+	europe := map[string][]string{"region": {"EU"}}
+	c.Collections["acmeCo/counted"].Derive.Transforms[0].Source = selecting(europe, europe)
+	weirtest.PublishBuilt(t, conn, path, c)
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/orders"], regional("EU1", "US1")...)
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	reached(t, w, conn, worker.KindMaterialization, "acmeCo/db", "orders.v0/0-1/acmeCo/orders")
+	s := weirtest.State(t, w, worker.KindDerivation, "acmeCo/counted", worker.StateRunning)
+	if got := counts(t, conn, c); got != "" || s.In != 0 {
+		t.Errorf("it read %d documents and counted %s", s.In, got)
+	}
+}

@@ -154,12 +154,12 @@ func (s *state) started(at positions, lag func() uint64) {
 	s.set(StateRunning, nil, time.Time{})
 }
 
-// waiting is called when other documents than before wait for their readDelay.
+// waiting is called when other documents than before wait for their readDelay:
+// as often as documents become ready one by one, so no record is written for it.
 func (s *state) waiting(until map[string]time.Time) {
 	s.mu.Lock()
 	s.waits = until
 	s.mu.Unlock()
-	s.changed()
 }
 
 // committed is called after each commit.

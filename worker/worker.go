@@ -199,7 +199,10 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 		cut:     func(point string) error { return o.Cut(name, point) },
 		clock:   o.Clock,
 		started: t.state.started,
-		waiting: t.state.waiting,
+	}
+	t.env.waiting = func(until map[string]time.Time) {
+		t.state.waiting(until)
+		w.nudge()
 	}
 	t.env.committed = func(p positions) {
 		t.env.counters.txns.Add(1)
