@@ -237,6 +237,7 @@ func (vm *VM) takeState(v goja.Value) error {
 // Reset calls the class's reset and forgets registers and state, so that what comes next is as on the first day. A
 // runner of tests calls it between two of them. The error is a *CallError.
 func (vm *VM) Reset() error {
+	vm.registers.stored.close()
 	vm.registers = newRegisters(vm, vm.program.register)
 	if vm.class == nil {
 		return nil
@@ -268,6 +269,7 @@ func (vm *VM) callHook(name string, args ...goja.Value) (goja.Value, error) {
 func (vm *VM) hook(name string, step func() error) error {
 	meta := vm.meta
 	meta.Transform = name
+	vm.registers.begin(false)
 	vm.start(name, meta)
 	err := vm.runHook(name, step)
 	vm.end(err == nil)

@@ -2,6 +2,7 @@ package derive
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -292,6 +293,23 @@ func TestClassConsole(t *testing.T) {
 	all := logs.All()
 	if len(all) != 2 || all[0].ContextMap()["transform"] != "f" || all[1].Message != "flushing" || all[1].ContextMap()["function"] != "flush" || all[1].ContextMap()["seq"] != nil {
 		t.Errorf("%v", all)
+	}
+}
+
+// TestRegistersOutliveFlush checks that what runs at the end of a transaction leaves its registers alone.
+func TestRegistersOutliveFlush(t *testing.T) {
+	vm := newVM(t, withRegister(classOf(`f({ register }) { register.set(register.value + 1); return { n: register.value } }`), `{"type":"integer"}`, "0"), VMOptions{})
+	for n, want := range []string{`{"n":1}`, `{"n":2}`} {
+		if got := mustApply(t, vm, `{"k":1}`); got[0] != want {
+			t.Errorf("transaction %d: %v", n, got)
+		}
+		if _, _, err := flush(vm, `{}`); err != nil {
+			t.Fatal(err)
+		}
+		c, err := vm.Changes()
+		if err != nil || len(c) != 1 || string(c[0].Value) != fmt.Sprint(n+1) {
+			t.Errorf("transaction %d: changes %v, %v", n, c, err)
+		}
 	}
 }
 
