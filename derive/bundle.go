@@ -137,6 +137,9 @@ func imports(inline bool) api.Plugin {
 			case isPackage(a.Path):
 				return resolvePackage(b, a)
 			}
+			if name, ok := strings.CutPrefix(a.Path, "npm:"); ok {
+				return refuse("cannot import " + quote(a.Path) + ": install the package into a node_modules directory and import it by its name, without npm: and version, as in " + quote(withoutVersion(name)))
+			}
 			return refuse("cannot import " + quote(a.Path) + ": " + importHint)
 		}
 		b.OnResolve(api.OnResolveOptions{Filter: ".*"}, resolve)
@@ -182,6 +185,20 @@ func resolvePackage(b api.PluginBuild, a api.OnResolveArgs) (api.OnResolveResult
 		return refuse("cannot import " + quote(a.Path) + ", a part of Node.js: derivations run without it, they have neither files nor network nor timers")
 	}
 	return refuse("cannot import " + quote(a.Path) + ": no node_modules directory beside the module or above it holds it, or the package does not export it; " + importHint)
+}
+
+// withoutVersion takes the version out of a package's name, which may be followed by a path.
+func withoutVersion(name string) string {
+	at := strings.Index(strings.TrimPrefix(name, "@"), "@")
+	if at < 0 {
+		return name
+	}
+	at += len(name) - len(strings.TrimPrefix(name, "@"))
+	rest := ""
+	if i := strings.Index(name[at:], "/"); i >= 0 {
+		rest = name[at+i:]
+	}
+	return name[:at] + rest
 }
 
 func sideEffects(has bool) api.SideEffects {

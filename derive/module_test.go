@@ -87,6 +87,8 @@ func TestModuleErrors(t *testing.T) {
 		{"absolute", []string{"m.js", "import x from '/etc/x.json'\nexport const f = x"}, `cannot import "/etc/x.json"`},
 		{"url", []string{"m.js", "import x from 'https://example.com/x.js'\nexport const f = x"}, `cannot import "https://example.com/x.js"`},
 		{"require", []string{"m.js", "const fs = require('fs')\nexport const f = fs"}, `m.js:1:20: cannot import "fs", a part of Node.js`},
+		{"npm specifier", []string{"m.js", "import x from 'npm:lodash@4.17.21'\nexport const f = x"}, `m.js:1:15: cannot import "npm:lodash@4.17.21": install the package into a node_modules directory and import it by its name, without npm: and version, as in "lodash"`},
+		{"scoped npm specifier", []string{"m.js", "import x from 'npm:@acme/x@1/y.js'\nexport const f = x"}, `as in "@acme/x/y.js"`},
 		{"part of a node module", []string{"m.js", "import fs from 'fs/promises'\nexport const f = fs"}, `m.js:1:16: cannot import "fs/promises", a part of Node.js`},
 		{"node from a package", []string{"m.js", "import x from 'x'\nexport const f = x", "node_modules/x/index.js", "module.exports = 1\nrequire('child_process')"}, `node_modules/x/index.js:2:9: cannot import "child_process", a part of Node.js`},
 		{"not exported by the package", []string{"m.js", "import x from 'x/y'\nexport const f = x", "node_modules/x/package.json", `{"name":"x","exports":{".":"./index.js"}}`, "node_modules/x/index.js", "", "node_modules/x/y.js", ""}, `m.js:1:15: cannot import "x/y": no node_modules directory beside the module or above it holds it, or the package does not export it`},

@@ -10,6 +10,7 @@ import (
 	"weir/catalogtest"
 	"weir/collection"
 	"weir/controlplane"
+	"weir/derive"
 )
 
 // Each example is run by its own tests, through the real engine.
@@ -23,6 +24,9 @@ func TestExamples(t *testing.T) {
 			c := load(t, file)
 			if len(c.Tests) == 0 {
 				t.Fatal("the example has no tests")
+			}
+			if _, err := derive.CheckTypes(t.Context(), c, filepath.Dir(file)); err != nil {
+				t.Error(err)
 			}
 			err := catalogtest.Run(t.Context(), c, func(r catalogtest.Result) {
 				if r.Err != nil {

@@ -49,6 +49,7 @@ type derivation struct {
 	decoders []*decoder
 	engine   engine     // nil for copy
 	class    *derive.VM // the engine, where its module has the class form and so takes part in the end of transactions
+	held     int        // bytes that the open transaction has read
 
 	ctx     context.Context  // of the loop; for emit, which the engine calls
 	message *journal.Message // that is processed, and where it is from
@@ -179,8 +180,10 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	if err != nil {
 		return more, blame(s, in.key, in.message.Seq, err)
 	}
-	if d.class != nil && d.inputs >= d.limit() {
-		return full, nil // what a flush gives is not known before; one document an input has room
+	// What a class holds back until its flush is not known: there is room for one document an input, and for as many
+	// bytes as were read.
+	if d.held += len(in.message.Data); d.class != nil && (d.inputs >= d.limit() || d.held >= d.env.limits.BatchBytes) {
+		return full, nil
 	}
 	if d.engine != nil && d.engine.Pending() >= d.changesLimit() {
 		return full, nil
@@ -238,6 +241,7 @@ func (d *derivation) stage(ctx context.Context) (func(context.Context) error, er
 // finish lets the module end the transaction: documents that it held back are combined with the others, and the
 // state that it wants to find again is part of the transaction.
 func (d *derivation) finish() (state json.RawMessage, err error) {
+	d.held = 0
 	if d.class == nil || d.inputs == 0 { // nothing was processed, only passed over
 		return nil, nil
 	}

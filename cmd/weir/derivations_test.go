@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -55,12 +53,7 @@ func pageCommand(t *testing.T, line string) {
 	if args[0] != "weir" {
 		t.Fatalf("%s is no command of weir", line)
 	}
-	var out bytes.Buffer
-	c := root()
-	c.SetArgs(args[1:])
-	c.SetOut(&out)
-	c.SetErr(&out)
-	if code := execute(context.Background(), c); code != 0 {
-		t.Errorf("ends with code %d:\n%s", code, out.String())
+	if o := weir(t, "", args[1:]...); o.code != 0 {
+		t.Errorf("ends with code %d:\n%s%s", o.code, o.out, o.problems)
 	}
 }

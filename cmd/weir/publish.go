@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
-	"weir/catalog"
 	"weir/controlplane"
 )
 
@@ -50,11 +49,8 @@ func (p *publish) run(ctx context.Context, path string, out, problems io.Writer)
 	if err != nil {
 		return err
 	}
-	c, err := catalog.Load(path)
+	c, err := build(ctx, path, p.logger(zapcore.WarnLevel))
 	if err != nil {
-		return err
-	}
-	if err := controlplane.Build(c); err != nil {
 		return err
 	}
 	p.printWarnings(problems, c)

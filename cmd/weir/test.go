@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap/zapcore"
 
 	"weir/catalog"
 	"weir/catalogtest"
-	"weir/controlplane"
 )
 
 // tests holds the flags of `weir test`.
@@ -93,12 +93,9 @@ func (t *tests) check() (err error) {
 }
 
 // load reads and builds the catalog, which must have tests to run.
-func (t *tests) load() (*catalog.Catalog, error) {
-	c, err := catalog.Load(t.path)
+func (t *tests) load(ctx context.Context) (*catalog.Catalog, error) {
+	c, err := build(ctx, t.path, (&connection{verbose: t.verbose}).logger(zapcore.WarnLevel))
 	if err != nil {
-		return nil, err
-	}
-	if err := controlplane.Build(c); err != nil {
 		return nil, err
 	}
 	names := catalog.Names(c.Tests)
@@ -117,7 +114,7 @@ func (t *tests) selected(spec *catalog.Test) bool {
 
 // once runs the tests and ends.
 func (t *tests) once(ctx context.Context) error {
-	c, err := t.load()
+	c, err := t.load(ctx)
 	if err != nil {
 		return err
 	}
@@ -164,7 +161,7 @@ func (t *tests) rewrite(ctx context.Context, c *catalog.Catalog, report *catalog
 		updated[one.Test] = one.Outcome == catalogtest.Updated
 	}
 	if report.Updated > 0 {
-		again, err := t.load()
+		again, err := t.load(ctx)
 		if err != nil {
 			return fmt.Errorf("after the update: %w", err)
 		}

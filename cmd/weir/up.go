@@ -16,7 +16,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"weir/catalog"
 	"weir/controlplane"
 	"weir/journal"
 	"weir/journal/server"
@@ -76,11 +75,8 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	if err != nil {
 		return err
 	}
-	c, err := catalog.Load(path)
+	c, err := build(ctx, path, u.logger(zapcore.WarnLevel))
 	if err != nil {
-		return err
-	}
-	if err := controlplane.Build(c); err != nil {
 		return err
 	}
 	u.printWarnings(problems, c)

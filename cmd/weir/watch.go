@@ -84,7 +84,7 @@ type outcomeOf struct {
 // run loads the catalog and runs the tests whose hash is new. The error is that
 // of the first load, or of the runner.
 func (w *watched) run(ctx context.Context) error {
-	c, err := w.load()
+	c, err := w.load(ctx)
 	if err != nil {
 		return w.broken(err)
 	}
