@@ -38,6 +38,7 @@ var layers = []layer{
 	{"sinks", 3, "all that a connector's author needs, and nothing of how tasks run"},
 	{"derive", 3, "JavaScript over documents: without tasks or streams it can be tested by calling it"},
 	{"catalog/lint", 3, "a checked catalog in, warnings out: pure, so that it can be asked before anything runs"},
+	{"derive/sqlite", 3, "SQL over documents: without tasks or streams it can be tested by calling it"},
 	{"catalog", 2, "files in, specs and errors out: pure, so that catalogs are checked without a server"},
 	{"schema", 1, "validation and reduction are functions of documents, used at every level above"},
 	{"document", 0, "everything stands on it"},
@@ -50,6 +51,10 @@ var layers = []layer{
 var sameLevel = map[string]map[string]string{
 	"sources": {"collection": "bindings are resolved from collections' keys and projections"},
 	"sinks":   {"collection": "bindings are resolved from collections' keys and projections"},
+	"derive/sqlite": {
+		"derive": "errors and changes of state are those of modules",
+		"sinks":  "parameters of lambdas are the fields of collections, which sinks describes",
+	},
 	"sinks/*": {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
 }
 
@@ -89,7 +94,8 @@ var doors = []struct {
 	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"schema"}, "schema decides what a keyword means"},
 	{"github.com/spf13/cobra", []string{"cmd/weir"}, "the command line is one of several clients"},
 	{"go.yaml.in/yaml/v3", []string{"catalog", "cmd/weir"}, "YAML is a form of catalogs, and of nothing inside"},
-	{"modernc.org/sqlite", []string{"sinks/sqlite", "derive", "bench", "internal/weirtest", "cmd/weir"}, "endpoints belong to connectors"},
+	{"modernc.org/libc", []string{"derive/sqlite"}, "the C side of SQLite is spoken to in one place"},
+	{"modernc.org/sqlite", []string{"sinks/sqlite", "derive/sqlite", "bench", "internal/weirtest", "cmd/weir"}, "endpoints belong to connectors"},
 }
 
 // An edge is an import of one file.

@@ -17,6 +17,9 @@ func (l *loader) buildDerivation(f *deriveFile) *Derivation {
 		if f.Using.Copy != nil {
 			l.errorf(f.At.name("register"), "leave it out, or use javascript", "copy never uses a register")
 		}
+		if f.Using.SQLite != nil {
+			l.errorf(f.At.name("register"), "leave it out, and keep state in tables", "sqlite never uses a register")
+		}
 	}
 	if at, ok := f.At.field("transforms"); ok && at.node.kind == kindArray && len(f.Transforms) == 0 {
 		l.errorf(at, "a list of { name, source, shuffle }", "a derivation reads at least one collection")
@@ -27,7 +30,7 @@ func (l *loader) buildDerivation(f *deriveFile) *Derivation {
 		t := &f.Transforms[i]
 		d.Transforms[i] = Transform{
 			Name: t.Name, Shuffle: Shuffle{Any: t.Shuffle.Any, Key: t.Shuffle.Key},
-			Backfill: t.Backfill, Disable: t.Disable, Priority: t.Priority, ReadDelay: t.ReadDelay,
+			Backfill: t.Backfill, Disable: t.Disable, Priority: t.Priority, ReadDelay: t.ReadDelay, Lambda: l.lambda(f, t),
 		}
 		l.checkReadDelay(t)
 		l.checkTransformName(t, names)
@@ -42,7 +45,7 @@ func (l *loader) buildDerivation(f *deriveFile) *Derivation {
 }
 
 func (l *loader) buildUsing(f *usingFile) Using {
-	u := Using{JavaScript: l.buildModule(f.JavaScript), TypeScript: l.buildModule(f.TypeScript)}
+	u := Using{JavaScript: l.buildModule(f.JavaScript), TypeScript: l.buildModule(f.TypeScript), SQLite: buildSQLite(f.SQLite)}
 	if f.Copy != nil {
 		u.Copy = &Copy{}
 	}
@@ -52,9 +55,9 @@ func (l *loader) buildUsing(f *usingFile) Using {
 	switch len(f.At.node.members) {
 	case 1:
 	case 0:
-		l.errorf(f.At, "javascript, typescript or copy", "using names nothing")
+		l.errorf(f.At, "javascript, typescript, sqlite or copy", "using names nothing")
 	default:
-		l.errorf(f.At, "leave all but one out", "using takes one of javascript, typescript and copy, not %d", len(f.At.node.members))
+		l.errorf(f.At, "leave all but one out", "using takes one of javascript, typescript, sqlite and copy, not %d", len(f.At.node.members))
 	}
 	return u
 }

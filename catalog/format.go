@@ -49,10 +49,16 @@ type usingFile struct {
 	JavaScript *moduleFile `flow:"javascript" doc:"A JavaScript module that exports a function for each transform, named as the transform."`
 	TypeScript *moduleFile `flow:"typescript" doc:"The same in TypeScript."`
 	Copy       *copyFile   `flow:"copy" doc:"Passes each source document on as it is. Takes no options: copy: {}"`
-	SQLite     struct{}    `flow:"sqlite" later:"use javascript, typescript or copy"`
-	Python     struct{}    `flow:"python" later:"use javascript, typescript or copy"`
-	Connector  struct{}    `flow:"connector" later:"use javascript, typescript or copy"`
-	Local      struct{}    `flow:"local" later:"use javascript, typescript or copy"`
+	SQLite     *sqliteFile `flow:"sqlite" doc:"SQL: each transform has a lambda, whose rows are the documents. The derivation has a SQLite database of its own to keep state in."`
+	Python     struct{}    `flow:"python" later:"use javascript, typescript, sqlite or copy"`
+	Connector  struct{}    `flow:"connector" later:"use javascript, typescript, sqlite or copy"`
+	Local      struct{}    `flow:"local" later:"use javascript, typescript, sqlite or copy"`
+}
+
+// sqliteFile is the database of a derivation.
+type sqliteFile struct {
+	located
+	Migrations []sqlText `flow:"migrations" doc:"SQL that makes and changes the tables, each applied once and in this order. Those that were published must stay as they are: append new ones. An entry that ends in .sql names a file."`
 }
 
 type copyFile struct{ located }
@@ -84,7 +90,7 @@ type transformFile struct {
 	Disable   bool      `flow:"disable" default:"false" doc:"Leaves the transform out for now."`
 	Priority  int       `flow:"priority" min:"0" default:"0" doc:"Ready documents of a higher priority are processed first."`
 	ReadDelay string    `flow:"readDelay" pattern:"^[0-9]+(s|m|h|d)$" doc:"How long after it was stored a document is ready to be processed, as in 15m or 2d: none when left out. Also the order of a replay is that of the documents' times with this added."`
-	Lambda    struct{}  `flow:"lambda" later:"write a function in the derivation's module"`
+	Lambda    *sqlText  `flow:"lambda" doc:"SQL that is run for each document, for derivations that use sqlite; or the name of its file, which ends in .sql. $field is a field of the document, $flow_document all of it; each row is a document."`
 }
 
 // captureFile is one entry of captures.

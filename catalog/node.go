@@ -41,8 +41,9 @@ type node struct {
 	items   []*node  // of an array
 	line    int
 	column  int
-	size    int // at least the bytes of its JSON, all aliases written out
-	depth   int // of its tree, itself counted
+	block   bool // of a string: written below its indicator, as YAML's | and > have it
+	size    int  // at least the bytes of its JSON, all aliases written out
+	depth   int  // of its tree, itself counted
 }
 
 type member struct {

@@ -319,6 +319,7 @@ const quotedStyles = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle | yaml.Lite
 // scalar resolves a scalar by YAML 1.2's core schema.
 func (c *yamlConverter) scalar(n *node, y *yaml.Node) error {
 	n.kind, n.text = kindString, y.Value
+	n.block = y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
 	explicit := tag(y)
 	switch {
 	case explicit == "!!str" || explicit == "" && y.Style&quotedStyles != 0:

@@ -38,6 +38,7 @@ func TestReference(t *testing.T) {
 		{"Derivations", "`derive` of a collection.", reflect.TypeFor[deriveFile]()},
 		{"Using", "`using` of a derivation: exactly one of these.", reflect.TypeFor[usingFile]()},
 		{"Modules", "`javascript` or `typescript` of a derivation.", reflect.TypeFor[moduleFile]()},
+		{"SQLite", "`sqlite` of a derivation ([SQLite derivations](../sqlite-derivations.md)).", reflect.TypeFor[sqliteFile]()},
 		{"Registers", "`register` of a derivation.", reflect.TypeFor[registerFile]()},
 		{"Transforms", "Elements of `transforms`. With a register, the shuffle keys of all transforms agree in number and types.", reflect.TypeFor[transformFile]()},
 		{"Sources", "`source` of a transform or a binding, and `collection` of a verify step: the name of a collection, or an object.", reflect.TypeFor[sourceBody]()},
@@ -117,6 +118,7 @@ func typeText(f *field) string {
 		"deriveFile": "see [Derivations](#derivations)", "usingFile": "see [Using](#using)", "moduleFile": "see [Modules](#modules)",
 		"registerFile": "see [Registers](#registers)", "fieldsFile": "see [Fields](#fields)", "shardsFile": "see [Shards](#shards)",
 		"ingestFile": "see [Ingest](#ingest)", "verifyFile": "see [Verify](#verify)", "copyFile": "`{}`",
+		"sqliteFile": "see [SQLite](#sqlite)", "sqlText": "SQL, or its file",
 	}
 	if text, ok := named[t.Name()]; ok {
 		return text
@@ -133,6 +135,9 @@ func typeText(f *field) string {
 	case reflect.Slice:
 		if f.tag.Get("format") == "pointer" {
 			return "list of JSON pointers"
+		}
+		if t.Elem() == reflect.TypeFor[sqlText]() {
+			return "list of SQL, or of its files"
 		}
 		if t.Elem().Kind() == reflect.Struct {
 			return "list"

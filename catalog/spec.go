@@ -66,7 +66,20 @@ type Derivation struct {
 type Using struct {
 	JavaScript *Module `json:"javascript,omitempty"`
 	TypeScript *Module `json:"typescript,omitempty"`
+	SQLite     *SQLite `json:"sqlite,omitempty"`
 	Copy       *Copy   `json:"copy,omitempty"`
+}
+
+// SQLite is a database of the derivation's own, whose lambdas are SQL.
+type SQLite struct {
+	Migrations []SQL `json:"migrations,omitempty"` // applied once each, in order
+}
+
+// SQL is statements and where they were written.
+type SQL struct {
+	Text string `json:"text"`
+	File string `json:"file,omitempty"` // relative to the catalog's root
+	Line int    `json:"line,omitempty"` // of the text's first line in it
 }
 
 // Copy passes each source document on as it is.
@@ -121,6 +134,7 @@ type Transform struct {
 	Priority int     `json:"priority,omitempty"` // higher first
 	// ReadDelay is how long after its time a document is ready; see ParseDelay.
 	ReadDelay string `json:"readDelay,omitempty"`
+	Lambda    *SQL   `json:"lambda,omitempty"` // for SQLite; nil: the documents change nothing
 }
 
 // Shuffle says which documents of a transform meet in one place: those of the

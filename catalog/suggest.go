@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// Nearest returns the candidate that was probably meant by name, "" when none
+// is near enough to be a slip of the keyboard.
+func Nearest(name string, candidates []string) string { return nearest(name, candidates) }
+
 // nearest returns the candidate that was probably meant by name, "" when none
 // is near enough to be a slip of the keyboard.
 func nearest(name string, candidates []string) string {

@@ -103,6 +103,7 @@ func (s *Source) Admits(t time.Time) bool {
 // its module is bundled, or inline.
 func (c Collection) Hash() string {
 	c.Origin = Origin{}
+	c.Derive = c.Derive.withoutPlaces()
 	return hash(c)
 }
 

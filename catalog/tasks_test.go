@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -104,5 +106,39 @@ func TestNearest(t *testing.T) {
 		if got := distance(c.a, c.b); got != c.want {
 			t.Errorf("distance of %s and %s is %d, want %d", c.a, c.b, got, c.want)
 		}
+	}
+}
+
+// TestHashOfSQL depends on the statements, not on where they were written.
+func TestHashOfSQL(t *testing.T) {
+	load := func(above, lambda string) *Collection {
+		dir := t.TempDir()
+		text := above + `collections:
+  acmeCo/in: {key: [/id], schema: {type: object, required: [id], properties: {id: {type: string}}}}
+  acmeCo/out:
+    key: [/id]
+    schema: {type: object, required: [id], properties: {id: {type: string}}}
+    derive:
+      using: {sqlite: {migrations: [create table t (id text)]}}
+      transforms: [{name: all, source: acmeCo/in, shuffle: any, lambda: ` + lambda + `}]
+`
+		if err := os.WriteFile(filepath.Join(dir, "flow.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Collections["acmeCo/out"]
+	}
+	a := load("", "select $id")
+	if b := load("# moved down\n\n", "select $id"); a.Hash() != b.Hash() || a.Derive.Transforms[0].Lambda.Line == b.Derive.Transforms[0].Lambda.Line {
+		t.Error("the hash depends on the line, or there is none")
+	}
+	if b := load("", "select $id as id"); a.Hash() == b.Hash() {
+		t.Error("the hash does not depend on the statement")
+	}
+	if a.Derive.Using.SQLite.Migrations[0].Line == 0 {
+		t.Error("hashing removed a line")
 	}
 }

@@ -37,6 +37,7 @@ func Build(c *catalog.Catalog) error {
 		if err := buildModule(spec); err != nil {
 			faults = append(faults, fault(spec.Origin, "collections", name, err))
 		}
+		faults = append(faults, buildSQL(c, spec)...)
 	}
 	if len(faults) > 0 {
 		return faults

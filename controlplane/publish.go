@@ -72,6 +72,9 @@ func newDraft(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Opt
 	if err := carryBlocks(ctx, conn, d.bucket, was, d.want); err != nil {
 		return d, err
 	}
+	if err := checkMigrations(ctx, conn, was, d.want); err != nil {
+		return d, err
+	}
 	var changes map[string]*catalog.Record
 	if d.done, changes, err = plan(was, d.want, o); err != nil || len(changes) == 0 {
 		return d, err

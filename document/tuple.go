@@ -91,6 +91,9 @@ func appendPackedNumber(dst, text []byte) ([]byte, error) {
 	return appendPackedBig(dst, t.negative, n.Bytes())
 }
 
+// AppendPackedInteger appends a packed key of one component, a number that is not negative.
+func AppendPackedInteger(dst []byte, n uint64) []byte { return appendPackedInteger(dst, false, n) }
+
 func appendPackedInteger(dst []byte, negative bool, magnitude uint64) []byte {
 	size := (bits.Len64(magnitude) + 7) / 8
 	code := codeZero + size

@@ -83,7 +83,7 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 	if err != nil {
 		return err
 	}
-	if c.outlet, err = openOutlet(ctx, e, target, false, nil); err != nil {
+	if c.outlet, err = openOutlet(ctx, e, target, "", nil); err != nil {
 		return err
 	}
 	defer c.outlet.close()

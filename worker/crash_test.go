@@ -83,6 +83,8 @@ var cuts = []string{
 	"acmeCo/numbered claim.checkpoint 1", "acmeCo/numbered claim.marker 1", "acmeCo/numbered claim.restored 1",
 	"acmeCo/numbered stage.after 2", "acmeCo/numbered commit.before 2", "acmeCo/numbered commit.after 2",
 	"acmeCo/numbered flush.before 1", "acmeCo/numbered flush.between 1", "acmeCo/numbered flush.after 1",
+	"acmeCo/counted claim.marker 1", "acmeCo/counted claim.restored 1", "acmeCo/counted stage.after 2", "acmeCo/counted commit.before 2", "acmeCo/counted commit.after 2",
+	"acmeCo/counted flush.before 1", "acmeCo/counted flush.after 1",
 	"acmeCo/orders claim.marker 1", "acmeCo/orders stage.after 1", "acmeCo/orders commit.before 1", "acmeCo/orders commit.after 1", "acmeCo/orders acknowledge.after 1",
 	"acmeCo/totals commit.before 2", "acmeCo/totals commit.after 2", "acmeCo/totals flush.after 1",
 	"acmeCo/db stage.after 2", "acmeCo/db sink.store 1", "acmeCo/db sink.commit.before 2", "acmeCo/db sink.commit.after 2",
@@ -158,7 +160,7 @@ func TestErrorAtEveryPoint(t *testing.T) {
 // take over and go on, and wakes the first one: only the new one's writes
 // land, in the stream, in the registers and in SQLite.
 func TestFrozenOwner(t *testing.T) {
-	for _, point := range []string{"acmeCo/numbered commit.before 2", "acmeCo/numbered flush.before 1", "acmeCo/db sink.commit.before 2"} {
+	for _, point := range []string{"acmeCo/numbered commit.before 2", "acmeCo/numbered flush.before 1", "acmeCo/counted commit.before 2", "acmeCo/db sink.commit.before 2"} {
 		t.Run(strings.ReplaceAll(point, "/", "_"), func(t *testing.T) {
 			s, dir := weirtest.Server(t), t.TempDir()
 			conn := weirtest.Connect(t, s)
@@ -177,6 +179,7 @@ func TestFrozenOwner(t *testing.T) {
 			weirtest.Ingest(t, conn, c.Collections["acmeCo/orders"], weirtest.Orders(next, 100)...)
 			next += 100
 			weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/numbered", "acmeCo/orders")
+			weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/counted", "acmeCo/orders")
 			weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/totals", "acmeCo/orders")
 			// The frozen process may hold SQLite's lock, at whatever point it is: the table waits for it.
 			child.Signal(t, syscall.SIGCONT)
@@ -222,6 +225,7 @@ func checkFlow(t *testing.T, conn *journal.Conn, w *worker.Worker, c *catalog.Ca
 	t.Helper()
 	waitFor(t, "the inbox to be empty", func() bool { return weirtest.InboxEmpty(t, conn) })
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/numbered", "acmeCo/orders")
+	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/counted", "acmeCo/orders")
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/totals", "acmeCo/orders")
 	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/numbered", "acmeCo/totals")
 	weirtest.CheckFlow(t, conn, c, db, n, false)

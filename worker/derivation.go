@@ -12,6 +12,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/derive"
+	"weir/derive/sqlite"
 	"weir/document"
 	"weir/journal"
 )
@@ -45,6 +46,7 @@ type engineState interface {
 // derivation writes one derived collection from its sources.
 type derivation struct {
 	*outlet
+	database *sqlite.DB // the engine, when it is one
 	sources  []*source
 	decoders []*decoder
 	engine   engine     // nil for copy
@@ -64,9 +66,9 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	if err != nil {
 		return err
 	}
-	d := &derivation{ctx: ctx}
+	d, reading := &derivation{ctx: ctx}, known.reading(ctx, e.conn)
 	d.emit = func(raw []byte) error { return d.output(d.combiner().Add(raw), raw) }
-	if d.sources, err = transformSources(spec.Derive, e.token, known.reading(ctx, e.conn)); err != nil {
+	if d.sources, err = transformSources(spec.Derive, e.token, reading); err != nil {
 		return err
 	}
 	for _, s := range d.sources {
@@ -75,10 +77,10 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	}
 	restored, began := 0, time.Now()
 	var register func(key, value []byte) error
-	if spec.Derive.Using.Copy == nil {
-		if d.engine, err = newVM(e, spec); err != nil {
-			return err
-		}
+	if d.engine, d.database, err = newEngine(e, spec, reading); err != nil {
+		return err
+	}
+	if d.engine != nil {
 		defer func() {
 			if e := d.engine.Close(); err == nil {
 				err = e
@@ -89,13 +91,16 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 			return d.engine.LoadRegister(key, value)
 		}
 	}
-	if d.outlet, err = openOutlet(ctx, e, target, spec.Derive.Register != nil, register); err != nil {
+	if d.outlet, err = openOutlet(ctx, e, target, stateOf(spec.Derive), register); err != nil {
 		return err
 	}
 	if restored > 0 {
 		e.log.Info("registers restored", zap.Int("registers", restored), zap.Duration("took", time.Since(began)))
 	}
 	defer d.outlet.close()
+	if err := d.openDatabase(ctx); err != nil {
+		return err
+	}
 	if vm, ok := d.engine.(*derive.VM); ok && vm.Flushes() {
 		d.class = vm
 		if err := vm.Open(d.shard.state); err != nil {
@@ -140,6 +145,20 @@ func transformSources(d *catalog.Derivation, token string, reading func(name str
 	return out, nil
 }
 
+// newEngine makes what computes a derivation: nothing for copy, a database for
+// lambdas, a VM for a module.
+func newEngine(e *env, spec *catalog.Collection, reading func(name string) (*collection.Collection, error)) (engine, *sqlite.DB, error) {
+	switch {
+	case spec.Derive.Using.Copy != nil:
+		return nil, nil, nil
+	case spec.Derive.Using.SQLite != nil:
+		db, err := newDatabase(e, spec, reading)
+		return db, db, err
+	}
+	vm, err := newVM(e, spec)
+	return vm, nil, err
+}
+
 func newVM(e *env, spec *catalog.Collection) (*derive.VM, error) {
 	program, err := derive.Compile(spec.Derive, spec.Name)
 	if err != nil {
@@ -177,6 +196,9 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 		return more, blame(s, in.key, in.message.Seq, err)
 	}
 	v, err := d.took(s, in.key, in.message.Seq, alone)
+	if err == nil {
+		err = d.outgrown(s, in.message.Seq)
+	}
 	if err != nil {
 		return more, blame(s, in.key, in.message.Seq, err)
 	}
@@ -293,10 +315,10 @@ type outlet struct {
 	solo      bool // the open transaction holds a suspect
 }
 
-func openOutlet(ctx context.Context, e *env, target *collection.Collection, withRegisters bool, register func(key, value []byte) error) (*outlet, error) {
+func openOutlet(ctx context.Context, e *env, target *collection.Collection, state string, register func(key, value []byte) error) (*outlet, error) {
 	o := &outlet{env: e, target: target, observer: newObserver(target), fresh: true, taken: suspects{}}
 	var err error
-	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, withRegisters); err != nil {
+	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, state); err != nil {
 		return nil, err
 	}
 	if err := o.shard.claim(ctx, register); err != nil {

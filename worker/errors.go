@@ -83,6 +83,9 @@ func asInvalid(err error, target **collection.Invalid) bool { return errors.As(e
 // lasting says whether an error stays until somebody changes something: the
 // same documents and the same catalog would fail again.
 func lasting(err error) bool {
+	if databaseLasts(err) {
+		return true
+	}
 	var (
 		invalid *collection.Invalid
 		size    *journal.SizeError
@@ -156,11 +159,12 @@ type Why struct {
 // fixes say what to do, by code.
 var fixes = map[string]string{
 	"invalid-document":    "mend the module or source that made it, or publish a schema that takes it, or set `onInvalid: quarantine` on the collection",
-	"module":              "mend the module and publish the catalog again",
+	"module":              "mend the module or the SQL, and publish the catalog again",
 	"catalog":             "correct the catalog and publish it again",
 	"endpoint":            "look at the endpoint and its configuration; after a change publish the catalog again",
 	"too-large":           "make the document smaller, or raise the server's max_payload",
 	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
+	"too-much-state":      "change fewer rows for one document, or raise the server's max_payload",
 	"too-many-outputs":    "split the source document, or return fewer documents for it",
 	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
 	"disk":                "make room in the worker's directory for temporary files; the task goes on by itself",
@@ -215,6 +219,7 @@ func explain(err error) *Why {
 	case errors.Is(err, journal.ErrPositionBeyondEnd):
 		w.Code = "position-beyond-end"
 	}
+	w.ofDatabase(err)
 	w.Fix = fixes[w.Code]
 	return w
 }

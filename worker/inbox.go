@@ -37,7 +37,7 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 		return err
 	}
 	b := &inbox{env: e, target: target, checker: target.Checker(), observer: newObserver(target)}
-	if b.shard, err = openShard(ctx, e, "inbox."+collection.KVKey(e.task), target.Name, false); err != nil {
+	if b.shard, err = openShard(ctx, e, "inbox."+collection.KVKey(e.task), target.Name, ""); err != nil {
 		return err
 	}
 	b.shard.subject = collection.TxnSubject(target.Name, inboxTask, e.token)

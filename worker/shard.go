@@ -256,9 +256,9 @@ func (s *shard) applyClaimed(ctx context.Context, changes []journal.Change, ckpt
 // Where that bucket is gone, the marker says enough.
 func (s *shard) formerCheckpoint(ctx context.Context, newest marker) (checkpoint, error) {
 	of := checkpoint{Txn: newest.Txn, Positions: newest.Positions, State: newest.State}
-	key := s.keys.common
-	if !s.withRegisters {
-		key = s.keys.registers
+	key := s.keys.registers
+	if newest.Bucket == CheckpointBucket {
+		key = s.keys.common
 	}
 	bucket, err := s.conn.Bucket(ctx, newest.Bucket)
 	if errors.Is(err, journal.ErrNoStream) {
@@ -397,10 +397,10 @@ func registerKey(packed []byte) string {
 	return "r." + strconv.Itoa(int(h.Sum32()%registerShares)) + "." + name
 }
 
-// registerBucket names the bucket of a stateful task.
-func registerBucket(task string) string {
+// stateBucket names the bucket of a stateful task.
+func stateBucket(kind, task string) string {
 	sum := sha256.Sum256([]byte(task))
-	return "weir_reg_" + hex.EncodeToString(sum[:8])
+	return kind + hex.EncodeToString(sum[:8])
 }
 
 // pause waits, but not longer than the context lives.

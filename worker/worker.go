@@ -213,20 +213,21 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 }
 
 // openShard makes the shard of one start, which is not claimed yet. Its
-// checkpoint is name.token in the bucket of all tasks; a task with registers has
-// a bucket of its own, since one atomic batch reaches one stream.
-func openShard(ctx context.Context, e *env, name, target string, withRegisters bool) (*shard, error) {
+// checkpoint is name.token in the bucket of all tasks; a task with registers or a
+// database has a bucket of its own, whose name begins with state, since one
+// atomic batch reaches one stream.
+func openShard(ctx context.Context, e *env, name, target, state string) (*shard, error) {
 	keys := keys{common: name + "." + e.token, registers: "checkpoint." + e.token}
 	config, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, keys.common
-	if withRegisters {
-		config, key = journal.BucketConfig{Name: registerBucket(e.task), Description: "registers of " + e.task}, keys.registers
+	if state != "" {
+		config, key = journal.BucketConfig{Name: stateBucket(state, e.task), Description: describeState(state) + e.task}, keys.registers
 	}
 	bucket, err := e.conn.EnsureBucket(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("bucket of checkpoints: %w", err)
 	}
 	return &shard{
-		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), keys: keys, key: key, withRegisters: withRegisters,
+		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), keys: keys, key: key, withRegisters: state != "",
 		stream: collection.StreamName(target), subject: collection.TxnSubject(target, e.task, e.token),
 		writer: nonce(), cut: e.cut, now: time.Now,
 	}, nil

@@ -13,10 +13,16 @@ import (
 // codeBlock matches a code block of a page: its language, the rest of the line, its text.
 var codeBlock = regexp.MustCompile("(?ms)^```([a-z]+) ?([^\n]*)\n(.*?)^```$")
 
-// TestDerivationsPage runs every code block of the page on derivations: files
-// make catalogs, whose tests must pass, and commands run beside them.
-func TestDerivationsPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/derivations.md")
+// TestDerivationsPages runs every code block of the pages on derivations:
+// files make catalogs, whose tests must pass, and commands run beside them.
+func TestDerivationsPages(t *testing.T) {
+	for _, name := range []string{"derivations", "sqlite-derivations"} {
+		t.Run(name, func(t *testing.T) { runPage(t, "../../docs/"+name+".md") })
+	}
+}
+
+func runPage(t *testing.T, name string) {
+	page, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -396,6 +396,7 @@ func singly(withKey bool) func(context.Context, *journal.Conn, []string) (int, e
 // flowReads says what the tasks of the test's flow read.
 var flowReads = map[string][]string{
 	worker.KindDerivation + " acmeCo/numbered":        {"acmeCo/orders"},
+	worker.KindDerivation + " acmeCo/counted":         {"acmeCo/orders"},
 	worker.KindDerivation + " acmeCo/totals":          {"acmeCo/orders"},
 	worker.KindDerivation + " acmeCo/entries":         {"acmeCo/orders"},
 	worker.KindMaterialization + " acmeCo/db":         {"acmeCo/numbered", "acmeCo/totals"},

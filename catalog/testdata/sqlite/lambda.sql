@@ -1,0 +1,2 @@
+-- passes everything
+select $id;

@@ -1,0 +1,1 @@
+create table w (id text);
