@@ -1,9 +1,8 @@
 package catalog
 
 import (
-	"encoding/json"
+	"cmp"
 	"os"
-
 	"slices"
 	"strings"
 
@@ -250,6 +249,7 @@ func (l *loader) buildMaterialization(e *entry[materializationFile]) *Materializ
 		b := &f.Bindings[i]
 		m.Bindings[i] = MaterializationBinding{
 			Resource: b.Resource.Text, Disable: b.Disable, Backfill: b.Backfill, Priority: b.Priority,
+			OnIncompatible: cmp.Or(b.OnIncompatibleSchemaChange, f.OnIncompatibleSchemaChange),
 		}
 		var source *builtCollection
 		if !b.Disable {
@@ -257,54 +257,7 @@ func (l *loader) buildMaterialization(e *entry[materializationFile]) *Materializ
 		}
 		m.Bindings[i].Source = l.buildSource(&b.Source, source)
 		m.Bindings[i].Fields = l.buildFields(b.Fields, source)
+		m.Bindings[i].Origin = b.origin()
 	}
 	return m
-}
-
-func (l *loader) buildFields(f *fieldsFile, source *builtCollection) *Fields {
-	if f == nil {
-		return nil
-	}
-	fields := &Fields{Recommended: DefaultDepth, Exclude: f.Exclude}
-	if f.Recommended != nil {
-		fields.Recommended = f.Recommended.Levels
-	}
-	for _, name := range Names(f.Require) {
-		if fields.Require == nil {
-			fields.Require = map[string]json.RawMessage{}
-		}
-		fields.Require[name] = f.Require[name].Text
-		l.checkField(f.Require[name].At, name, source)
-		if slices.Contains(f.Exclude, name) {
-			l.errorf(f.Require[name].At, "leave one out", "the field %s is required and excluded", name)
-		}
-	}
-	for i, name := range f.Exclude {
-		if at := f.At.must("exclude").item(i); at.node.kind == kindString {
-			l.checkField(at, name, source)
-		}
-	}
-	return fields
-}
-
-// checkField reports a field that its collection does not have.
-func (l *loader) checkField(at *place, name string, source *builtCollection) {
-	if source == nil || source.shape == nil || name == "flow_document" || name == "flow_published_at" {
-		return
-	}
-	if _, ok := source.entry.file.Projections[name]; ok {
-		return
-	}
-	pointer, err := document.ParsePointer("/" + name)
-	if err == nil {
-		if _, exists := source.shape.Locate(pointer); exists != schema.Cannot {
-			return
-		}
-	}
-	known := append(Names(source.entry.file.Projections), Names(source.shape.Properties)...)
-	hint := "add it to the collection's projections"
-	if near := nearest(name, known); near != "" {
-		hint = "did you mean " + near + "?"
-	}
-	l.errorf(at, hint, "%s has no field %s", source.spec.Name, name)
 }

@@ -127,7 +127,7 @@ type materializationFile struct {
 	Delete                     offFlag                      `flow:"delete" doc:"Only false: what is no longer in the catalog stops."`
 	Reset                      offFlag                      `flow:"reset" doc:"Only false."`
 	Source                     struct{}                     `flow:"source,alias=sourceCapture" later:"write a binding for each collection"`
-	OnIncompatibleSchemaChange struct{}                     `flow:"onIncompatibleSchemaChange" later:"raise a binding's backfill when its table must be made again"`
+	OnIncompatibleSchemaChange string                       `flow:"onIncompatibleSchemaChange" enum:"abort|backfill|disableBinding|disableTask" default:"backfill" doc:"What happens when what exists at the endpoint cannot be changed into what a binding needs. Each binding may say something else."`
 	Triggers                   struct{}                     `flow:"triggers" later:"leave it out"`
 	Secrets                    struct{}                     `flow:"secrets" later:"put the values into the endpoint's configuration"`
 }
@@ -141,7 +141,7 @@ type materializationBindingFile struct {
 	Disable                    bool        `flow:"disable" default:"false" doc:"Leaves the binding out for now."`
 	Backfill                   int         `flow:"backfill" min:"0" default:"0" doc:"Raise it to fill the resource again from the start."`
 	Priority                   int         `flow:"priority" min:"0" default:"0" doc:"Ready documents of a higher priority are processed first."`
-	OnIncompatibleSchemaChange struct{}    `flow:"onIncompatibleSchemaChange" later:"raise the binding's backfill when its table must be made again"`
+	OnIncompatibleSchemaChange string      `flow:"onIncompatibleSchemaChange" enum:"abort|backfill|disableBinding|disableTask" doc:"What happens when the table that exists cannot be changed into what is needed now: abort refuses and leaves all as it is, backfill makes the table anew and fills it from the collection, disableBinding leaves this binding out until that is solved, disableTask stops the whole materialization. Without it the materialization's word counts."`
 }
 
 // fieldsFile selects fields.
@@ -150,7 +150,7 @@ type fieldsFile struct {
 	Recommended *depth               `flow:"recommended" default:"1" doc:"How many levels of the documents are selected unasked: false or 0 for none, true for all."`
 	Require     map[string]jsonValue `flow:"require,alias=include" doc:"Fields that must be there, each with a configuration for the connector ({} for none)."`
 	Exclude     []string             `flow:"exclude" doc:"Fields that are left out."`
-	GroupBy     struct{}             `flow:"groupBy" later:"the collection's key is the key of the table"`
+	GroupBy     []string             `flow:"groupBy" doc:"Fields of booleans, integers or strings that are the key of the table, in order, in place of the collection's key: documents that agree in them are reduced into one row."`
 }
 
 // shardsFile says how a task runs.

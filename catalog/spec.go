@@ -187,7 +187,22 @@ type MaterializationBinding struct {
 	Disable  bool            `json:"disable,omitempty"`
 	Backfill int             `json:"backfill,omitempty"`
 	Priority int             `json:"priority,omitempty"` // higher first
+	// OnIncompatible says what happens when what exists at the endpoint cannot be
+	// changed into what is needed; "" is OnIncompatibleBackfill.
+	OnIncompatible string `json:"onIncompatibleSchemaChange,omitempty"`
+	// Origin is where the binding's fields are selected. Only the process that
+	// loaded the catalog knows it; it is not part of the spec's JSON.
+	Origin Origin `json:"-"`
 }
+
+// What a binding does when what exists at the endpoint cannot be changed into
+// what it needs.
+const (
+	OnIncompatibleAbort          = "abort"          // refuses, and leaves all as it is
+	OnIncompatibleBackfill       = "backfill"       // makes the resource anew and fills it from the collection
+	OnIncompatibleDisableBinding = "disableBinding" // leaves the binding out until that is solved
+	OnIncompatibleDisableTask    = "disableTask"    // stops the whole task until that is solved
+)
 
 // Depths of Fields.Recommended.
 const (
@@ -200,6 +215,7 @@ type Fields struct {
 	Recommended int                        `json:"recommended"` // levels that are selected unasked: 0 none, or AnyDepth
 	Require     map[string]json.RawMessage `json:"require,omitempty"`
 	Exclude     []string                   `json:"exclude,omitempty"`
+	GroupBy     []string                   `json:"groupBy,omitempty"` // in place of the collection's key
 }
 
 // Test publishes documents and says what collections must hold afterwards.

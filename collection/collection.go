@@ -113,6 +113,20 @@ func partitionFields(spec *catalog.Collection) ([]string, *document.Key, error) 
 	return names, fields, nil
 }
 
+// GroupedBy gives the collection as it is combined by other locations than its
+// key's: for Combiners alone, since documents are stored under their own key.
+// What a document lacks there is its default, or null.
+func (c *Collection) GroupedBy(pointers []string) (*Collection, error) {
+	key, err := document.NewKey(pointers)
+	if err != nil {
+		return nil, fmt.Errorf("collection %s: %w", c.Name, err)
+	}
+	setDefaults(key, c.Schema)
+	grouped := *c
+	grouped.Key = key
+	return &grouped, nil
+}
+
 // checkName refuses names whose stream the server would refuse, or would share
 // with streams of the server's own or of Weir's.
 func checkName(name string) error {

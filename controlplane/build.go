@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"weir/catalog"
@@ -82,10 +83,7 @@ func (k Connectors) Check(ctx context.Context, c *catalog.Catalog) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Materializations)) {
-		spec := c.Materializations[name]
-		if err := k.checkMaterialization(ctx, c, spec); err != nil && !errors.Is(err, sinks.ErrTransient) {
-			faults = append(faults, fault(spec.Origin, "materializations", name, err))
-		}
+		faults = append(faults, k.checkMaterialization(ctx, c, c.Materializations[name])...)
 	}
 	if len(faults) > 0 {
 		return faults
@@ -113,24 +111,74 @@ func fault(at catalog.Origin, section, name string, err error) catalog.Error {
 	return catalog.Error{File: at.File, Line: at.Line, Column: 1, Path: path, Message: err.Error()}
 }
 
-func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog, spec *catalog.Materialization) error {
+// checkMaterialization asks a sink whether it can serve the bindings, and
+// whether what exists at the endpoint can be changed into what they need.
+func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog, spec *catalog.Materialization) catalog.Errors {
 	sink, err := k.Sinks.Lookup(spec.Endpoint.Kind)
 	if err != nil {
-		return err
+		return catalog.Errors{fault(spec.Origin, "materializations", spec.Name, err)}
 	}
 	var enabled []catalog.MaterializationBinding
-	for _, b := range spec.Bindings {
+	var indexes []int
+	for i, b := range spec.Bindings {
 		if !b.Disable {
-			enabled = append(enabled, b)
+			enabled, indexes = append(enabled, b), append(indexes, i)
 		}
 	}
 	r := sinks.ValidateRequest{Task: spec.Name, Config: spec.Endpoint.Config, DataDir: k.DataDir}
-	_, err = sinks.Resolve(ctx, sink, r, enabled, func(name string) (*collection.Collection, error) {
+	bindings, err := sinks.Resolve(ctx, sink, r, enabled, func(name string) (*collection.Collection, error) {
 		source, err := collection.New(c.Collections[name])
 		if err != nil {
 			return nil, err
 		}
 		return source.ForReading(), nil
 	})
-	return err
+	if err == nil {
+		_, err = sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: bindings, DryRun: true})
+	}
+	return bindingFaults(spec, indexes, err)
+}
+
+// bindingFaults places each error of a binding where its fields are selected.
+// What does not fit at the endpoint is a fault of bindings that say abort; for
+// others it is for the worker to act on. indexes are those of the bindings that
+// were asked about.
+func bindingFaults(spec *catalog.Materialization, indexes []int, err error) catalog.Errors {
+	var faults catalog.Errors
+	at := func(i int, err error) {
+		f := fault(spec.Bindings[indexes[i]].Origin, "materializations", spec.Name, err)
+		f.Path += "/bindings/" + strconv.Itoa(indexes[i])
+		faults = append(faults, f)
+	}
+	var unfit *sinks.IncompatibleError
+	if errors.As(err, &unfit) {
+		for _, i := range slices.Sorted(maps.Keys(unfit.Reasons)) {
+			if spec.Bindings[indexes[i]].OnIncompatible == catalog.OnIncompatibleAbort {
+				at(i, errors.New(strings.Join(unfit.Reasons[i], "; ")))
+				faults[len(faults)-1].Hint = "raise the binding's backfill counter, or let onIncompatibleSchemaChange be backfill, to have the table made anew and filled from the collection"
+			}
+		}
+		return faults
+	}
+	for _, err := range each(err) {
+		var binding *sinks.BindingError
+		switch {
+		case errors.As(err, &binding):
+			at(binding.Binding, binding)
+		case !errors.Is(err, sinks.ErrTransient):
+			faults = append(faults, fault(spec.Origin, "materializations", spec.Name, err))
+		}
+	}
+	return faults
+}
+
+// each takes apart what errors.Join put together.
+func each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		return all.Unwrap()
+	}
+	return []error{err}
 }

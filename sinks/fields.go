@@ -14,9 +14,10 @@ import (
 
 // Decision says of one field whether it is materialized, and why.
 type Decision struct {
-	Field    string
-	Selected bool
-	Reason   string
+	Field        string
+	Selected     bool
+	Reason       string
+	Incompatible string // it is selected, though the endpoint has something else there: what
 }
 
 // Complete gives a binding the fields that its validation and the user's
@@ -27,6 +28,12 @@ func Complete(b *Binding, v ValidatedBinding, fields *catalog.Fields, backfill i
 		return decisions, err
 	}
 	b.Fields, b.Delta, b.StateKey = selection, v.Delta, StateKey(v.ResourcePath, backfill)
+	b.Incompatible = nil
+	for _, d := range decisions {
+		if d.Incompatible != "" {
+			b.Incompatible = append(b.Incompatible, fmt.Sprintf("field %s: %s", d.Field, d.Incompatible))
+		}
+	}
 	b.FieldConfig = nil
 	if fields != nil && len(fields.Require) > 0 {
 		b.FieldConfig = maps.Clone(fields.Require)
@@ -40,7 +47,9 @@ func Complete(b *Binding, v ValidatedBinding, fields *catalog.Fields, backfill i
 // recommends, metadata and the user's projections are soft reasons: a field
 // that only these speak for gives way to anything against it. What the user or
 // the sink requires is hard: something against it is an error, and all of
-// these are reported at once. fields may be nil for the default.
+// these are reported at once. Only that the endpoint has something incompatible
+// is none: the field is selected, and the decision says so, since a resource
+// that is made anew can have it. fields may be nil for the default.
 func Select(c *Collection, constraints map[string]Constraint, fields *catalog.Fields) (Selection, []Decision, error) {
 	s := newSelector(c, constraints, fields)
 	s.checkNames()
@@ -55,6 +64,9 @@ func Select(c *Collection, constraints map[string]Constraint, fields *catalog.Fi
 	decisions := make([]Decision, len(s.candidates))
 	for i, k := range s.candidates {
 		decisions[i] = Decision{Field: k.Field, Selected: k.selected, Reason: k.reason}
+		if k.selected {
+			decisions[i].Incompatible = k.incompatible
+		}
 	}
 	return selection, decisions, errors.Join(s.errs...)
 }
@@ -67,10 +79,12 @@ const (
 	byDepth
 	byMetadata
 	byProjection
+	byPartition
 	byLocation           // its location is required: hard as long as no field of it is selected
 	byLocationProjection // the same, and the user named it
 	byField
 	byUser
+	byGroup
 )
 
 // reason says why, in a decision.
@@ -80,22 +94,25 @@ func (r rank) reason() string {
 		"within fields.recommended",
 		"metadata of every collection",
 		"the user's projection",
+		"a logical partition",
 		"its location is required",
 		"the user's projection of a required location",
 		"required by the endpoint",
 		"required under fields.require",
+		"in fields.groupBy",
 	}[r]
 }
 
 // candidate is a field on its way to a decision.
 type candidate struct {
 	Projection
-	rank     rank
-	required bool   // by the user or the endpoint, as this field
-	location bool   // some field of the location is required
-	against  string // what speaks against it whatever else is selected
-	selected bool
-	reason   string
+	rank         rank
+	required     bool   // by the user or the endpoint, as this field
+	location     bool   // some field of the location is required
+	against      string // what speaks against it whatever else is selected
+	incompatible string // what the endpoint has in its place
+	selected     bool
+	reason       string
 }
 
 // selector makes the decisions on one collection's fields.
@@ -105,6 +122,7 @@ type selector struct {
 	depth       int
 	require     map[string]json.RawMessage
 	exclude     []string
+	groupBy     []string
 
 	candidates []*candidate
 	excluded   []string              // locations whose field the user excludes
@@ -118,14 +136,17 @@ func newSelector(c *Collection, constraints map[string]Constraint, fields *catal
 	s := &selector{collection: c, constraints: constraints, depth: catalog.DefaultDepth,
 		byLocation: map[string]*candidate{}, byFolded: map[string]*candidate{}, missed: map[string]bool{}}
 	if fields != nil {
-		s.depth, s.require, s.exclude = fields.Recommended, fields.Require, fields.Exclude
+		s.depth, s.require, s.exclude, s.groupBy = fields.Recommended, fields.Require, fields.Exclude, fields.GroupBy
 	}
 	for _, p := range c.Projections {
 		k := &candidate{Projection: p}
 		_, user := s.require[p.Field]
 		kind := constraints[p.Field].Type
-		k.required = user || kind == FieldRequired
-		k.location = kind == LocationRequired || p.PrimaryKey
+		k.required = user || kind == FieldRequired || slices.Contains(s.groupBy, p.Field)
+		k.location = kind == LocationRequired || p.PrimaryKey && len(s.groupBy) == 0
+		if kind == Incompatible {
+			k.incompatible = "incompatible with what the endpoint has: " + constraints[p.Field].Reason
+		}
 		k.rank = s.rank(k, user, kind)
 		k.against = s.against(k)
 		s.candidates = append(s.candidates, k)
@@ -138,6 +159,8 @@ func newSelector(c *Collection, constraints map[string]Constraint, fields *catal
 
 func (s *selector) rank(k *candidate, user bool, kind ConstraintType) rank {
 	switch {
+	case slices.Contains(s.groupBy, k.Field):
+		return byGroup
 	case user:
 		return byUser
 	case kind == FieldRequired:
@@ -146,6 +169,8 @@ func (s *selector) rank(k *candidate, user bool, kind ConstraintType) rank {
 		return byLocationProjection
 	case k.location:
 		return byLocation
+	case k.Partition && s.depth != 0:
+		return byPartition
 	case k.Explicit && s.depth != 0:
 		return byProjection
 	case s.depth != 0 && (k.Ptr == PublishedPointer || k.Ptr == "/_meta/op" || k.Ptr == ""):
@@ -183,8 +208,6 @@ func (s *selector) against(k *candidate) string {
 		return "the endpoint does not take it"
 	case constraint.Type == FieldForbidden:
 		return "forbidden by the endpoint: " + constraint.Reason
-	case constraint.Type == Incompatible:
-		return "incompatible with what the endpoint has (a raised backfill counter clears that): " + constraint.Reason
 	}
 	return ""
 }
@@ -194,7 +217,7 @@ func (s *selector) checkNames() {
 	for _, names := range []struct {
 		list  []string
 		where string
-	}{{slices.Sorted(maps.Keys(s.require)), "fields.require"}, {s.exclude, "fields.exclude"}} {
+	}{{slices.Sorted(maps.Keys(s.require)), "fields.require"}, {s.exclude, "fields.exclude"}, {s.groupBy, "fields.groupBy"}} {
 		for _, name := range names.list {
 			if _, ok := s.collection.Projection(name); !ok {
 				s.errs = append(s.errs, fmt.Errorf("%s: collection %s has no field %q: name a location of its schema, or give it a projection", names.where, s.collection.Name, name))
@@ -237,6 +260,9 @@ func (s *selector) softly(k *candidate, same *candidate) string {
 	if same != nil {
 		return fmt.Sprintf("field %s has the same location", same.Field)
 	}
+	if k.incompatible != "" {
+		return k.incompatible
+	}
 	for ptr := k.Ptr; strings.Contains(ptr, "/") && k.Ptr != PublishedPointer; {
 		ptr = ptr[:strings.LastIndexByte(ptr, '/')]
 		if ptr == "" {
@@ -256,7 +282,13 @@ func (s *selector) softly(k *candidate, same *candidate) string {
 func (s *selector) selection() Selection {
 	var out Selection
 	taken := map[string]bool{}
+	for _, field := range s.groupBy {
+		out.Keys, taken[field] = append(out.Keys, field), true // one that was refused is an error already
+	}
 	for _, ptr := range s.collection.Key {
+		if len(s.groupBy) > 0 {
+			break
+		}
 		k := s.byLocation[ptr]
 		if k == nil {
 			s.missing(ptr, "a component of the key")
@@ -271,7 +303,7 @@ func (s *selector) selection() Selection {
 		if k.selected && !taken[k.Field] {
 			out.Values = append(out.Values, k.Field)
 		}
-		if k.location && !k.PrimaryKey && s.byLocation[k.Ptr] == nil {
+		if k.location && (!k.PrimaryKey || len(s.groupBy) > 0) && s.byLocation[k.Ptr] == nil {
 			s.missing(k.Ptr, "required by the endpoint")
 		}
 	}

@@ -84,6 +84,17 @@ func TestFields(t *testing.T) {
 			m["_meta/uuid"] = Constraint{Type: FieldRequired, Reason: "needed"}
 			delete(m, "a~1b~0c")
 		}},
+		{what: "what the endpoint has is incompatible with what is required", key: []string{"/id"}, fields: &catalog.Fields{Recommended: 1, Require: raw("items")}, sink: func(m map[string]Constraint) {
+			m["items"] = Constraint{Type: Incompatible, Reason: "is a number there"}
+			m["id"] = Constraint{Type: Incompatible, Reason: "is text there"}
+			m["free"] = Constraint{Type: Incompatible, Reason: "is a date there"}
+		}},
+		{what: "logical partitions", key: []string{"/id"}, user: map[string]catalog.Projection{"city": {Location: "/customer/address/city", Partition: true}, "customer/address/city": at("/customer/address/city")}},
+		{what: "grouped", key: []string{"/id"}, fields: &catalog.Fields{Recommended: 1, GroupBy: []string{"customer/name", "Amount"}}, sink: func(m map[string]Constraint) {
+			m["id"] = Constraint{Type: FieldOptional}
+		}},
+		{what: "grouped, and nothing else", key: []string{"/id"}, fields: &catalog.Fields{GroupBy: []string{"order"}}, user: map[string]catalog.Projection{"order": at("/id")}},
+		{what: "conflicts of groups", key: []string{"/id"}, fields: &catalog.Fields{Recommended: 1, GroupBy: []string{"amount", "Amount", "nosuch", "free"}, Exclude: []string{"free"}}},
 		{what: "conflicts", key: []string{"/id"}, fields: &catalog.Fields{Recommended: 1, Require: raw("amount", "Amount", "free", "nosuch"), Exclude: []string{"id", "flow_document", "neither"}},
 			sink: func(m map[string]Constraint) { m["free"] = Constraint{Type: FieldForbidden, Reason: "no maps"} }},
 	} {
@@ -109,6 +120,9 @@ func TestFields(t *testing.T) {
 		if err != nil {
 			fmt.Fprintf(&out, "error: %s\n\n", strings.ReplaceAll(err.Error(), "\n", "\nerror: "))
 			continue
+		}
+		for _, text := range b.Incompatible {
+			fmt.Fprintf(&out, "incompatible: %s\n", text)
 		}
 		fmt.Fprintf(&out, "keys %q, values %q, document %q, state key %q\n\n", b.Fields.Keys, b.Fields.Values, b.Fields.Document, b.StateKey)
 	}

@@ -98,7 +98,7 @@ func Describe(spec *catalog.Collection, shape *schema.Shape) (Collection, error)
 func Projections(key []string, user map[string]catalog.Projection, shape *schema.Shape) ([]Projection, error) {
 	s := projector{key: key, shape: shape, byField: map[string]Projection{}}
 	for _, field := range slices.Sorted(maps.Keys(user)) {
-		if err := s.user(field, user[field].Location); err != nil {
+		if err := s.user(field, user[field]); err != nil {
 			return nil, err
 		}
 	}
@@ -127,8 +127,9 @@ type projector struct {
 }
 
 // user adds a projection that the user gave.
-func (s *projector) user(field, ptr string) error {
-	p := Projection{Field: field, Ptr: ptr, Explicit: true, Inference: publishedInference()}
+func (s *projector) user(field string, given catalog.Projection) error {
+	ptr := given.Location
+	p := Projection{Field: field, Ptr: ptr, Explicit: true, Partition: given.Partition, Inference: publishedInference()}
 	if ptr != PublishedPointer {
 		sub, exists, err := s.locate(ptr)
 		if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,7 +61,11 @@ type Sink interface {
 	// is called after Validate and before Open, by one owner of the task at a
 	// time as far as leases can promise that, and again at each start: what is
 	// there already is left alone. It completes or leaves the endpoint as it
-	// was, where the endpoint allows that.
+	// was, where the endpoint allows that. A resource that cannot be changed
+	// into what its binding needs is made anew if the binding says Rebuild, and
+	// its state key changes in the same step; if any does not, the error is an
+	// *IncompatibleError that names all of these, and nothing was changed.
+	// A dry run, which publications do, changes nothing and gives the same error.
 	Apply(ctx context.Context, r ApplyRequest) (Applied, error)
 
 	// Open begins a session of one shard and fences every session of that
@@ -144,15 +150,21 @@ func (c *Collection) Projection(field string) (Projection, bool) {
 type Binding struct {
 	Resource    json.RawMessage            `json:"resourceConfig"`
 	Collection  Collection                 `json:"collection"`
+	GroupBy     []string                   `json:"groupBy,omitempty"`     // fields that are the key in place of the collection's
+	Rebuild     bool                       `json:"rebuild,omitempty"`     // make what cannot be changed anew, and start it empty
 	FieldConfig map[string]json.RawMessage `json:"fieldConfig,omitempty"` // what the user gave for a required field
 	Fields      Selection                  `json:"fieldSelection"`
 	Delta       bool                       `json:"deltaUpdates,omitempty"`
 	StateKey    string                     `json:"stateKey,omitempty"`
+
+	// Incompatible says what validation found at the endpoint that does not fit
+	// the selected fields: whoever goes on has the resource made anew.
+	Incompatible []string `json:"-"`
 }
 
 // Selection names the fields that a binding materializes.
 type Selection struct {
-	Keys     []string `json:"keys"`               // one for each key pointer, in key order
+	Keys     []string `json:"keys"`               // Binding.GroupBy, or one for each key pointer, in order
 	Values   []string `json:"values"`             // sorted
 	Document string   `json:"document,omitempty"` // the field of the whole document; empty: not materialized
 }
@@ -184,12 +196,27 @@ type ApplyRequest struct {
 	Config   json.RawMessage
 	DataDir  string
 	Bindings []Binding
+	DryRun   bool // only say what would be done, as far as the endpoint can be looked at
 }
 
-// Applied says in one line for people what Apply did; empty when there was
-// nothing to do.
+// Applied says what Apply did.
 type Applied struct {
-	Action string `json:"actionDescription,omitempty"`
+	Action    string   `json:"actionDescription,omitempty"` // in one line for people; empty when there was nothing to do
+	StateKeys []string `json:"stateKeys,omitempty"`         // of the bindings, in their order; nil: as they were asked for
+}
+
+// IncompatibleError is what exists at an endpoint and cannot be changed into
+// what bindings need.
+type IncompatibleError struct {
+	Reasons map[int][]string // by the binding's index
+}
+
+func (e *IncompatibleError) Error() string {
+	var all []string
+	for _, i := range slices.Sorted(maps.Keys(e.Reasons)) {
+		all = append(all, e.Reasons[i]...)
+	}
+	return strings.Join(all, "; ")
 }
 
 // OpenRequest opens one shard of a task.
@@ -219,6 +246,16 @@ type Row struct {
 	// mode removes the row of its key, if Exists says that there is one, and
 	// loads it no more; one in delta mode stores the document as any other.
 	Delete bool
+}
+
+// RebuiltKey is the state key of a resource that its sink made anew n times on
+// its own account. No two of these are alike, so what was read for a former one
+// never counts for a later one.
+func RebuiltKey(stateKey string, n int64) string {
+	if n == 0 {
+		return stateKey
+	}
+	return stateKey + "." + strconv.FormatInt(n, 10)
 }
 
 // StateKey names the state of a binding: it changes with the resource and with

@@ -94,8 +94,9 @@ func lasting(err error) bool {
 		module  *derive.ModuleError
 		broken  *brokenError
 		lost    *LostError
+		unfit   *sinks.IncompatibleError
 	)
-	return errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &state) || errors.As(err, &module) ||
+	return errors.As(err, &unfit) || errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &state) || errors.As(err, &module) ||
 		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
 }
 
@@ -161,6 +162,7 @@ var fixes = map[string]string{
 	"invalid-document":    "mend the module or source that made it, or publish a schema that takes it, or set `onInvalid: quarantine` on the collection",
 	"module":              "mend the module or the SQL, and publish the catalog again",
 	"catalog":             "correct the catalog and publish it again",
+	"incompatible":        "raise the binding's backfill counter, or set `onIncompatibleSchemaChange: backfill`, to have the table made anew and filled from the collection; or let the binding's resource name another table",
 	"endpoint":            "look at the endpoint and its configuration; after a change publish the catalog again",
 	"too-large":           "make the document smaller, or raise the server's max_payload",
 	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
@@ -185,6 +187,7 @@ func explain(err error) *Why {
 		blamed  *inputError
 		broken  *brokenError
 		lost    *LostError
+		unfit   *sinks.IncompatibleError
 
 		disk      *derive.DiskError
 		connector *connectorError
@@ -204,6 +207,8 @@ func explain(err error) *Why {
 		w.Code = "state-lost"
 	case errors.As(err, &disk):
 		w.Code = "disk"
+	case errors.As(err, &unfit):
+		w.Code = "incompatible"
 	case errors.As(err, &connector):
 		w.Code = "endpoint"
 	case errors.As(err, &module):

@@ -92,6 +92,10 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 	if err != nil {
 		return r, fromConnector("validate", err)
 	}
+	enabled, r.Bindings, e.note, err = m.apply(ctx, sink, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings}, enabled)
+	if err != nil {
+		return r, err
+	}
 	for i, b := range enabled {
 		c, err := reading(b.Source.Name)
 		if err != nil {
@@ -102,23 +106,30 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 			return r, &brokenError{"binding of " + c.Name, err}
 		}
 		s.priority, s.index = b.Priority, i
-		m.bindings = append(m.bindings, newBinding(e, s, r.Bindings[i]))
+		next, err := newBinding(e, s, r.Bindings[i])
+		if err != nil {
+			return r, &brokenError{"binding of " + c.Name, err}
+		}
+		m.bindings = append(m.bindings, next)
 	}
-	applied, err := sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
-	if err != nil {
-		return r, fromConnector("apply", err)
-	}
-	e.applied(applied.Action)
 	return r, nil
 }
 
-func newBinding(e *env, s *source, resolved sinks.Binding) *binding {
+func newBinding(e *env, s *source, resolved sinks.Binding) (*binding, error) {
 	c := s.collection
+	grouped := c
+	pointers, err := resolved.GroupKey()
+	if err == nil && pointers != nil {
+		grouped, err = c.GroupedBy(pointers)
+	}
+	if err != nil {
+		return nil, err
+	}
 	b := &binding{source: s, decoder: newDecoder(e.conn, c), delta: resolved.Delta, loads: !resolved.Delta && c.Schema.Reduces()}
 	for i := range b.combiners {
-		b.combiners[i] = c.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir, Full: !b.delta, Checked: true})
+		b.combiners[i] = grouped.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir, Full: !b.delta, Checked: true})
 	}
-	return b
+	return b, nil
 }
 
 func (m *materialization) sources() []*source {
@@ -156,6 +167,7 @@ func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.Ope
 	if c.Positions != nil {
 		m.at = c.Positions
 	}
+	m.at.forget(r.Bindings)
 	return nil
 }
 

@@ -146,12 +146,13 @@ func (s *state) set(now State, why *Why, retry time.Time) {
 	s.changed()
 }
 
-// started is called by a shard that reads from now on.
-func (s *state) started(at positions, lag func() uint64) {
+// started is called by a shard that reads from now on; note says what it does
+// without, if anything.
+func (s *state) started(at positions, lag func() uint64, note *Why) {
 	s.mu.Lock()
 	s.positions, s.lag = at, lag
 	s.mu.Unlock()
-	s.set(StateRunning, nil, time.Time{})
+	s.set(StateRunning, note, time.Time{})
 }
 
 // waiting is called when other documents than before wait for their readDelay:

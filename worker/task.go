@@ -82,6 +82,7 @@ type env struct {
 	suspects  suspects // of the last failed attempt
 	widest    int      // outputs that a source document may give, by what they gave of late
 	room      int      // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
+	note      *Why     // what a running task does without
 	started   func(at positions, lag func() uint64)
 	committed func(p positions)
 	waiting   func(until map[string]time.Time)
@@ -227,6 +228,11 @@ func (t *task) supervise(ctx context.Context) {
 		}
 		if errors.Is(err, errOverflow) || errors.Is(err, errWidened) || t.env.shrink(err) {
 			continue
+		}
+		if halt := (*haltError)(nil); errors.As(err, &halt) {
+			t.env.log.Warn("task disabled", zap.Error(err))
+			t.state.set(StateDisabled, explain(err), time.Time{})
+			return
 		}
 		if t.env.counters.txns.Load() > before {
 			failures = 0

@@ -195,15 +195,15 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 	}}
 	t.env = &env{
 		conn: o.Conn, task: name, token: wholeTask, dataDir: o.DataDir, spillDir: o.TempDir, limits: o.Limits,
-		log:     o.Log.With(zap.String("task", name), zap.String("kind", kind)),
-		cut:     func(point string) error { return o.Cut(name, point) },
-		clock:   o.Clock,
-		started: t.state.started,
+		log:   o.Log.With(zap.String("task", name), zap.String("kind", kind)),
+		cut:   func(point string) error { return o.Cut(name, point) },
+		clock: o.Clock,
 	}
 	t.env.waiting = func(until map[string]time.Time) {
 		t.state.waiting(until)
 		w.nudge()
 	}
+	t.env.started = func(at positions, lag func() uint64) { t.state.started(at, lag, t.env.note) }
 	t.env.committed = func(p positions) {
 		t.env.counters.txns.Add(1)
 		t.state.committed(p)

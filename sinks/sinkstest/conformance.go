@@ -48,6 +48,7 @@ func Conformance(t *testing.T, fresh func(t *testing.T) Harness) {
 		{"apply twice", applyTwice},
 		{"fields may be added", fieldsMayBeAdded},
 		{"backfill starts anew", backfillStartsAnew},
+		{"incompatible resources", incompatibleResources},
 		{"contexts end steps", contextsEndSteps},
 		{"caller keeps its memory", callerKeepsMemory},
 		{"big transactions", bigTransactions},
@@ -254,8 +255,11 @@ func deltaKeepsDeletions(t *testing.T, s *suite) {
 
 func applyTwice(t *testing.T, s *suite) {
 	bindings := []sinks.Binding{s.binding("things", false), s.binding("others", false)}
-	s.apply(bindings...)
-	if action := s.apply(bindings...); action != "" {
+	if _, err := s.tryApply(true, bindings...); err != nil {
+		t.Fatalf("a dry run where nothing is yet: %v", err)
+	}
+	s.apply(slices.Clone(bindings)...)
+	if action := s.apply(slices.Clone(bindings)...); action != "" {
 		t.Fatalf("a second apply does something: %s", action)
 	}
 	session, _ := s.open("0-1", bindings...)
@@ -294,6 +298,63 @@ func backfillStartsAnew(t *testing.T, s *suite) {
 	session, _ := s.open("0-1", b)
 	s.commit(session, "two", doc(3, "new"))
 	s.holds("things", doc(3, "new"))
+}
+
+// incompatibleResources: what cannot be changed is left alone, or made anew
+// under a state key that never was.
+func incompatibleResources(t *testing.T, s *suite) {
+	narrow := strings.Replace(thingSchema, `"type":"string"`, `"type":"boolean"`, 1)
+	b := s.bindingOf("things", false, narrow, "/id")
+	old, opened := s.open("0-1", b, s.binding("others", false))
+	s.commit(old, "one", `{"id":1,"v":true}`)
+	was := b.StateKey
+
+	b = s.binding("things", false)
+	others := s.binding("others", false)
+	_, err := s.tryApply(false, b, others)
+	var unfit *sinks.IncompatibleError
+	if err == nil {
+		t.Skip("the sink's resources take everything")
+	}
+	if !errors.As(err, &unfit) || len(unfit.Reasons) != 1 || len(unfit.Reasons[0]) == 0 {
+		t.Fatalf("a resource that does not fit: %v", err)
+	}
+	if _, dry := s.tryApply(true, b, others); dry == nil || dry.Error() != err.Error() {
+		t.Errorf("dry run: %v, want %v", dry, err)
+	}
+	s.holds("things", `{"id":1,"v":true}`)
+	s.commit(old, "two", `{"id":2,"v":false}`)
+
+	b.Rebuild = true
+	if _, err := s.tryApply(true, b, others); err != nil {
+		t.Errorf("dry run of a rebuild: %v", err)
+	}
+	s.holds("things", `{"id":1,"v":true}`, `{"id":2,"v":false}`)
+	bindings := []sinks.Binding{b, others}
+	s.apply(bindings...)
+	if bindings[0].StateKey == was || bindings[1].StateKey != others.StateKey {
+		t.Errorf("state keys %q and %q", bindings[0].StateKey, bindings[1].StateKey)
+	}
+	s.holds("things")
+	if err := old.Commit(t.Context(), []byte("stale")); opened.Exactly && !errors.Is(err, sinks.ErrFenced) {
+		t.Errorf("a session from before commits: %v", err)
+	}
+	session, again := s.open("0-1", b, others)
+	if opened.Exactly && string(again.Checkpoint) != "two" {
+		t.Errorf("checkpoint %q", again.Checkpoint)
+	}
+	s.commit(session, "three", doc(3, "new"))
+	seen := map[string]bool{was: true, bindings[0].StateKey: true}
+	for _, backfill := range []int{1, 0, 1} { // a counter that is lowered never finds its former state
+		b.StateKey = sinks.StateKey([]string{"things"}, backfill)
+		bindings = []sinks.Binding{b, others}
+		s.apply(bindings...)
+		if seen[bindings[0].StateKey] {
+			t.Errorf("state key %q a second time", bindings[0].StateKey)
+		}
+		seen[bindings[0].StateKey] = true
+		s.holds("things")
+	}
 }
 
 func contextsEndSteps(t *testing.T, s *suite) {

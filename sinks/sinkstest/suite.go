@@ -55,13 +55,21 @@ func (s *suite) collection(schemaText string, key ...string) sinks.Collection {
 	return c
 }
 
+// apply applies bindings and gives them the state keys that came of it.
 func (s *suite) apply(bindings ...sinks.Binding) (action string) {
 	s.Helper()
-	applied, err := s.Sink.Apply(s.Context(), sinks.ApplyRequest{Task: task, Config: s.Config, DataDir: s.DataDir, Bindings: bindings})
+	applied, err := s.tryApply(false, bindings...)
 	if err != nil {
 		s.Fatal(err)
 	}
+	for i, key := range applied.StateKeys {
+		bindings[i].StateKey = key
+	}
 	return applied.Action
+}
+
+func (s *suite) tryApply(dry bool, bindings ...sinks.Binding) (sinks.Applied, error) {
+	return s.Sink.Apply(s.Context(), sinks.ApplyRequest{Task: task, Config: s.Config, DataDir: s.DataDir, Bindings: bindings, DryRun: dry})
 }
 
 func (s *suite) openRequest(shard string, bindings ...sinks.Binding) sinks.OpenRequest {
@@ -71,6 +79,7 @@ func (s *suite) openRequest(shard string, bindings ...sinks.Binding) sinks.OpenR
 // open applies the bindings and opens a shard of them.
 func (s *suite) open(shard string, bindings ...sinks.Binding) (sinks.Session, sinks.Opened) {
 	s.Helper()
+	bindings = slices.Clone(bindings)
 	s.apply(bindings...)
 	session, opened, err := s.Sink.Open(s.Context(), s.openRequest(shard, bindings...))
 	if err != nil {

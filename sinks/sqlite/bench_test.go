@@ -65,7 +65,7 @@ func bind(tb testing.TB, table string, shape *schema.Shape, spec *catalog.Collec
 	}
 	text, _ := json.Marshal(resource{Table: table, DeltaUpdates: delta})
 	b := sinks.Binding{Resource: text, Collection: c}
-	v := sinks.ValidatedBinding{ResourcePath: []string{table}, Delta: delta, Constraints: sqltable.Constraints(sqltable.SQLite(), &c, delta)}
+	v := sinks.ValidatedBinding{ResourcePath: []string{table}, Delta: delta, Constraints: sqltable.Constraints(sqltable.SQLite(), &c, nil, delta)}
 	if _, err := sinks.Complete(&b, v, fields, 0); err != nil {
 		tb.Fatal(err)
 	}
@@ -161,9 +161,11 @@ func openIn(tb testing.TB, dir string, b sinks.Binding) sinks.Session {
 	tb.Helper()
 	config := json.RawMessage(`{"path":"weir.db"}`)
 	bindings := []sinks.Binding{b}
-	if _, err := New().Apply(tb.Context(), sinks.ApplyRequest{Task: "acmeCo/m", Config: config, DataDir: dir, Bindings: bindings}); err != nil {
+	applied, err := New().Apply(tb.Context(), sinks.ApplyRequest{Task: "acmeCo/m", Config: config, DataDir: dir, Bindings: bindings})
+	if err != nil {
 		tb.Fatal(err)
 	}
+	bindings[0].StateKey = applied.StateKeys[0]
 	session, _, err := New().Open(tb.Context(), sinks.OpenRequest{Task: "acmeCo/m", Shard: "0-1", Config: config, DataDir: dir, Bindings: bindings})
 	if err != nil {
 		tb.Fatal(err)

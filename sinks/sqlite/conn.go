@@ -38,7 +38,12 @@ func connect(ctx context.Context, path string) (*conn, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: path}).EscapedPath())
+	return open(ctx, path, "", "busy_timeout = "+busyTimeout, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = "+cacheSize)
+}
+
+// open opens a database with parameters of its name and pragmas.
+func open(ctx context.Context, path, parameters string, pragmas ...string) (*conn, error) {
+	connector, err := sqlite.NewConnector("file:" + (&url.URL{Path: path}).EscapedPath() + parameters)
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: path %s: %w", path, err)
 	}
@@ -47,7 +52,7 @@ func connect(ctx context.Context, path string) (*conn, error) {
 		return nil, explain(path, err)
 	}
 	c := &conn{Conn: dc, path: path}
-	for _, pragma := range [...]string{"busy_timeout = " + busyTimeout, "journal_mode = WAL", "synchronous = NORMAL", "cache_size = " + cacheSize} {
+	for _, pragma := range pragmas {
 		if err := c.exec(ctx, "PRAGMA "+pragma); err != nil {
 			c.Close()
 			return nil, err

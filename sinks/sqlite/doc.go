@@ -17,7 +17,9 @@
 // after a power cut the last commits may be missing, rows and checkpoints
 // alike, so that the shard reads on from where the database stands.
 //
-// Table weir_tables remembers which materialization made which table, and with
-// which backfill counter; raising the counter drops the table, fences open
-// sessions and starts it empty.
+// Table weir_tables remembers which materialization made which table, with
+// which backfill counter, for which types, and how often anew. A table is made
+// anew when the counter changes, when it is gone, and when it cannot be changed
+// and its binding says so: one transaction drops and makes it, fences open
+// sessions and counts, so that the name of its position changes with it.
 package sqlite

@@ -215,7 +215,7 @@ func TestApplyRefuses(t *testing.T) {
 		_, err := New().Apply(t.Context(), sinks.ApplyRequest{Task: task, Config: json.RawMessage(`{"path":"weir.db"}`), DataDir: dir, Bindings: []sinks.Binding{b}})
 		return err
 	}
-	if err := apply("acmeCo/a"); err == nil || !strings.Contains(err.Error(), `table "orders" has no primary key`) {
+	if err := apply("acmeCo/a"); err == nil || !strings.Contains(err.Error(), `table "orders" exists, was not made by this materialization and does not fit: it has no primary key`) {
 		t.Errorf("somebody's table: %v", err)
 	}
 	if err := c.exec(t.Context(), "DROP TABLE orders"); err != nil {

@@ -58,9 +58,12 @@ type table struct {
 
 var _ sinks.Session = (*session)(nil)
 
-func (s *session) open(ctx context.Context, tables []*sqltable.Table) (opened sinks.Opened, err error) {
+func (s *session) open(ctx context.Context, tables []*sqltable.Table, bindings []sinks.Binding) (opened sinks.Opened, err error) {
 	err = s.conn.transact(ctx, func() error {
 		if err := s.conn.exec(ctx, createCheckpoints); err != nil {
+			return err
+		}
+		if err := s.conn.checkMade(ctx, tables, bindings); err != nil {
 			return err
 		}
 		return s.conn.query(ctx, `INSERT INTO weir_checkpoints (task, shard, epoch) VALUES (?, ?, 1)

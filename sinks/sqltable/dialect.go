@@ -4,96 +4,75 @@ import (
 	"errors"
 	"strings"
 	"unicode/utf8"
+
+	"weir/document"
+	"weir/sinks"
 )
 
 // Dialect is all that the statements of this package need to know of a
 // database.
 type Dialect struct {
 	Name        string
-	Types       [flatCount]string       // column type of each flat type
-	KeyInteger  string                  // column type of integers in a key
-	Same        string                  // the operator of equality that takes NULL for a value
-	MaxColumns  int                     // of a table
-	MaxArgs     int                     // of a statement
-	Placeholder func(n int) string      // n counts from 1
-	Bytes       func(sql string) string // an expression for the bytes of a text column
-	Fold        func(string) string     // two names that fold alike are one to the database
+	Types       [flatCount]string // column type of each flat type
+	KeyTypes    [flatCount]string // the same in a key, where it differs
+	Formats     map[string]string // column type of strings of a format, outside of keys
+	BigInteger  string            // column type of integers whose bounds leave 64 bits; empty: no other
+	Unique      string            // how a key that may be NULL is made unique; empty: as a primary key
+	MaxName     int               // bytes of a name; 0: any number
+	MaxColumns  int               // of a table
+	MaxArgs     int               // of a statement
+	Comments    bool              // columns have comments
+	Placeholder func(n int) string
+	Fold        func(string) string // two names that fold alike are one to the database
 
-	// Holds reports whether a column declared with type have keeps every value
-	// meant for a column of type want as it is.
-	Holds func(have, want string) bool
+	// Cast gives an argument the type of a column where the statement alone does
+	// not say it.
+	Cast func(sql, typ string) string
+
+	// Same compares a column of the key with a value.
+	Same func(column, value string, nullable bool) string
+
+	// Text gives an expression for the text of a document's column, as bytes or
+	// text.
+	Text func(column string) string
+
+	// Fit says how a column that exists comes to keep every value that is meant
+	// for a column of the table: as it is, by statements, or not at all.
+	Fit func(t *Table, have *Existing, want *Column) (statements []string, ok bool)
 }
 
-// SQLite is the dialect of SQLite 3.53 and later.
-//
-// A value is stored as it is bound, unless the column's affinity converts it:
-// text that looks like a number becomes one in a numeric column, and rounds to
-// a double beyond 64 bits. So exact digits are bound as a blob, which no
-// affinity touches. The key of integers is declared BIGINT and not INTEGER,
-// since a lone INTEGER PRIMARY KEY is SQLite's own row number, which refuses
-// such blobs and replaces NULL.
-func SQLite() *Dialect {
-	return &Dialect{
-		Name: "SQLite",
-		Types: [flatCount]string{
-			Never:         "TEXT",
-			Boolean:       "BOOLEAN",
-			Integer:       "INTEGER",
-			Number:        "REAL",
-			String:        "TEXT",
-			StringInteger: "INTEGER",
-			StringNumber:  "REAL",
-			Binary:        "BLOB",
-			Array:         "TEXT",
-			Object:        "TEXT",
-			Multiple:      "TEXT",
-		},
-		KeyInteger:  "BIGINT",
-		Same:        "IS",
-		MaxColumns:  2000,
-		MaxArgs:     32766,
-		Placeholder: func(int) string { return "?" },
-		Bytes:       func(sql string) string { return "CAST(" + sql + " AS BLOB)" },
-		Fold:        foldASCII,
-		Holds:       sqliteHolds,
+// name gives the name that the database has for a field or a table: as much
+// of it as it keeps.
+func (d *Dialect) name(field string) string {
+	if d.MaxName == 0 || len(field) <= d.MaxName {
+		return field
 	}
-}
-
-// foldASCII folds as SQLite compares names: letters beyond ASCII are not
-// folded.
-func foldASCII(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			return r + 'a' - 'A'
-		}
-		return r
-	}, name)
-}
-
-// sqliteHolds compares affinities: blob converts nothing, and the integer and
-// numeric ones convert only to equal numbers.
-func sqliteHolds(have, want string) bool {
-	h, w := affinity(have), affinity(want)
-	number := func(a string) bool { return a == "INTEGER" || a == "NUMERIC" }
-	return h == w || h == "BLOB" || number(h) && (number(w) || w == "REAL")
-}
-
-// affinity is SQLite's rule for what a declared type converts values to.
-func affinity(declared string) string {
-	t := strings.ToUpper(declared)
-	for _, rule := range [...]struct{ affinity, parts string }{
-		{"INTEGER", "INT"}, {"TEXT", "CHAR CLOB TEXT"}, {"BLOB", "BLOB"}, {"REAL", "REAL FLOA DOUB"},
-	} {
-		for part := range strings.FieldsSeq(rule.parts) {
-			if strings.Contains(t, part) {
-				return rule.affinity
-			}
-		}
+	end := d.MaxName
+	for end > 0 && !utf8.RuneStart(field[end]) {
+		end--
 	}
-	if t == "" {
-		return "BLOB"
+	return field[:end]
+}
+
+// columnType gives the database's type of a column, NULL apart.
+func (d *Dialect) columnType(f Flat, p *sinks.Projection, key bool) string {
+	switch {
+	case f == Integer && d.BigInteger != "" && beyondInt64(&p.Inference):
+		return d.BigInteger
+	case key && d.KeyTypes[f] != "":
+		return d.KeyTypes[f]
+	case f == String && !key && d.Formats[p.Inference.Format] != "":
+		return d.Formats[p.Inference.Format]
 	}
-	return "NUMERIC"
+	return d.Types[f]
+}
+
+// beyondInt64 reports whether the schema's own bounds allow integers of more
+// than 64 bits.
+func beyondInt64(in *sinks.Inference) bool {
+	const least, greatest = "-9223372036854775808", "9223372036854775807"
+	return in.Minimum != "" && document.CompareNumbers([]byte(in.Minimum), []byte(least)) < 0 ||
+		in.Maximum != "" && document.CompareNumbers([]byte(in.Maximum), []byte(greatest)) > 0
 }
 
 // Quote gives a name as an identifier: any name that CheckName accepts,

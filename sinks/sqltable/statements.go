@@ -1,6 +1,7 @@
 package sqltable
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,17 +14,37 @@ func (t *Table) Create() string {
 		if i > 0 {
 			s.WriteString(",")
 		}
-		s.WriteString("\n\t" + Quote(c.Field) + " " + c.Type)
+		s.WriteString("\n\t" + Quote(c.Name) + " " + c.Type)
 		if c.NotNull {
 			s.WriteString(" NOT NULL")
 		}
 	}
 	if !t.Delta {
-		s.WriteString(",\n\tPRIMARY KEY (" + t.names(0, t.Keys) + ")")
+		s.WriteString(",\n\t" + t.unique() + " (" + t.names(0, t.Keys) + ")")
 	}
 	s.WriteString("\n)")
 	return s.String()
 }
+
+// unique names the constraint that the key has.
+func (t *Table) unique() string {
+	if t.dialect.Unique != "" && t.nullableKey() {
+		return t.dialect.Unique
+	}
+	return "PRIMARY KEY"
+}
+
+func (t *Table) nullableKey() bool {
+	return slices.ContainsFunc(t.Columns[:t.Keys], func(c Column) bool { return !c.NotNull })
+}
+
+// comment gives the statement that sets a column's comment.
+func (t *Table) comment(c *Column) string {
+	return "COMMENT ON COLUMN " + Quote(t.Name) + "." + Quote(c.Name) + " IS '" + strings.ReplaceAll(c.Comment, "'", "''") + "'"
+}
+
+// alter gives a statement that changes the table.
+func (t *Table) alter(change string) string { return "ALTER TABLE " + Quote(t.Name) + " " + change }
 
 // Insert gives the statement that adds a row; its arguments are the row's
 // values.
@@ -41,7 +62,7 @@ func (t *Table) Upsert() string {
 	}
 	sets := make([]string, 0, len(t.Columns)-t.Keys)
 	for _, c := range t.Columns[t.Keys:] {
-		sets = append(sets, Quote(c.Field)+" = excluded."+Quote(c.Field))
+		sets = append(sets, Quote(c.Name)+" = excluded."+Quote(c.Name))
 	}
 	return s + "UPDATE SET " + strings.Join(sets, ", ")
 }
@@ -51,7 +72,7 @@ func (t *Table) Upsert() string {
 func (t *Table) Delete() string {
 	match := make([]string, t.Keys)
 	for i, c := range t.Columns[:t.Keys] {
-		match[i] = Quote(c.Field) + " " + t.dialect.Same + " " + t.dialect.Placeholder(i+1)
+		match[i] = t.dialect.Same(Quote(c.Name), t.dialect.Placeholder(i+1), !c.NotNull)
 	}
 	return "DELETE FROM " + Quote(t.Name) + " WHERE " + strings.Join(match, " AND ")
 }
@@ -70,15 +91,19 @@ func (t *Table) Load(n int) string {
 		if i > 0 {
 			s.WriteString(", ")
 		}
-		s.WriteString("(" + strconv.Itoa(i) + ", " + t.args(i*t.Keys+1, t.Keys) + ")")
+		s.WriteString("(" + strconv.Itoa(i))
+		for k, c := range t.Columns[:t.Keys] {
+			s.WriteString(", " + t.dialect.Cast(t.dialect.Placeholder(i*t.Keys+k+1), c.Type))
+		}
+		s.WriteString(")")
 	}
-	document := "t." + Quote(t.Columns[t.document].Field)
-	s.WriteString(") SELECT wanted.i, " + t.dialect.Bytes(document) + " FROM wanted CROSS JOIN " + Quote(t.Name) + " AS t WHERE ")
+	document := "t." + Quote(t.Columns[t.document].Name)
+	s.WriteString(") SELECT wanted.i, " + t.dialect.Text(document) + " FROM wanted CROSS JOIN " + Quote(t.Name) + " AS t WHERE ")
 	for k, c := range t.Columns[:t.Keys] {
 		if k > 0 {
 			s.WriteString(" AND ")
 		}
-		s.WriteString("t." + Quote(c.Field) + " " + t.dialect.Same + " wanted.k" + strconv.Itoa(k))
+		s.WriteString(t.dialect.Same("t."+Quote(c.Name), "wanted.k"+strconv.Itoa(k), !c.NotNull))
 	}
 	return s.String()
 }
@@ -89,7 +114,7 @@ func (t *Table) MaxLoad() int { return max(1, t.dialect.MaxArgs/max(1, t.Keys)) 
 func (t *Table) names(from, to int) string {
 	names := make([]string, 0, to-from)
 	for _, c := range t.Columns[from:to] {
-		names = append(names, Quote(c.Field))
+		names = append(names, Quote(c.Name))
 	}
 	return strings.Join(names, ", ")
 }

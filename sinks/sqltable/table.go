@@ -1,8 +1,10 @@
 package sqltable
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"weir/document"
 	"weir/sinks"
@@ -20,10 +22,12 @@ const (
 
 // Column is one column of a table.
 type Column struct {
-	Field   string // also the column's name
+	Field   string
+	Name    string // the database's name of it
 	Flat    Flat
 	Type    string // the database's
 	NotNull bool
+	Comment string // for people: title, description, location, types
 
 	from    source
 	pointer document.Pointer
@@ -44,8 +48,8 @@ type Table struct {
 // New makes the table of a binding whose fields are selected.
 func New(d *Dialect, name string, b *sinks.Binding) (*Table, error) {
 	t := &Table{Name: name, Keys: len(b.Fields.Keys), Delta: b.Delta, dialect: d, document: -1}
-	if t.Keys != len(b.Collection.Key) {
-		return nil, fmt.Errorf("table %s: %d key fields for the %d components of %s's key", Quote(name), t.Keys, len(b.Collection.Key), b.Collection.Name)
+	if want := cmp.Or(len(b.GroupBy), len(b.Collection.Key)); t.Keys != want {
+		return nil, fmt.Errorf("table %s: %d key fields for the %d components of %s's key", Quote(name), t.Keys, want, b.Collection.Name)
 	}
 	for i, fields := range [][]string{b.Fields.Keys, b.Fields.Values, {b.Fields.Document}} {
 		for _, field := range fields {
@@ -70,7 +74,7 @@ func newColumn(d *Dialect, c *sinks.Collection, field string, key bool) (Column,
 	if !ok {
 		return Column{}, fmt.Errorf("field %q is selected, but collection %s has no such projection", field, c.Name)
 	}
-	col := Column{Field: field}
+	col := Column{Field: field, Name: d.name(field), Comment: comment(c, &p)}
 	var nullable bool
 	switch {
 	case key:
@@ -83,15 +87,30 @@ func newColumn(d *Dialect, c *sinks.Collection, field string, key bool) (Column,
 	default:
 		col.Flat, nullable = Flatten(p)
 	}
-	col.Type, col.NotNull = d.Types[col.Flat], !nullable
-	if key && col.Flat == Integer {
-		col.Type = d.KeyInteger
-	}
+	col.Type, col.NotNull = d.columnType(col.Flat, &p, key), !nullable
 	var err error
 	if col.pointer, err = document.ParsePointer(p.Ptr); err != nil {
 		return Column{}, fmt.Errorf("field %q: %w", field, err)
 	}
 	return col, CheckColumn(field)
+}
+
+// comment says in words where a column comes from.
+func comment(c *sinks.Collection, p *sinks.Projection) string {
+	var lines []string
+	for _, text := range []string{p.Inference.Title, p.Inference.Description} {
+		if text != "" {
+			lines = append(lines, strings.ReplaceAll(text, "\x00", ""))
+		}
+	}
+	where := "The whole document of " + c.Name + "."
+	switch {
+	case p.Ptr == sinks.PublishedPointer:
+		where = "Of the newest document of " + c.Name + " in this row."
+	case p.Ptr != "":
+		where = p.Ptr + " of " + c.Name + ": " + strings.Join(p.Inference.Types, ", ") + "."
+	}
+	return strings.Join(append(lines, where), "\n")
 }
 
 // CheckColumn says why a field cannot be a column.
@@ -105,6 +124,9 @@ func CheckColumn(field string) error {
 func (t *Table) check() error {
 	if err := CheckName(t.Name); err != nil {
 		return fmt.Errorf("table %q: the name %w", t.Name, err)
+	}
+	if t.dialect.name(t.Name) != t.Name {
+		return fmt.Errorf("table %s: the name has %d bytes, and %s keeps %d: shorten it", Quote(t.Name), len(t.Name), t.dialect.Name, t.dialect.MaxName)
 	}
 	if len(t.Columns) > t.dialect.MaxColumns {
 		return fmt.Errorf("table %s would have %d columns, and %s allows %d: select fewer under the binding's fields", Quote(t.Name), len(t.Columns), t.dialect.Name, t.dialect.MaxColumns)

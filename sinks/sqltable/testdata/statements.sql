@@ -42,3 +42,18 @@ CREATE TABLE "my ""things""" (
 );
 
 INSERT INTO "my ""things""" ("id", "sub/id", "flow_published_at", "array", "binary", "bool", "int", "multiple", "num", "object", "sel""ect", "strint", "strnum", "flow_document") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+CREATE TABLE "grouped" (
+	"multiple" TEXT,
+	"int" BIGINT,
+	"id" INTEGER NOT NULL,
+	"sub/id" TEXT NOT NULL,
+	"flow_document" TEXT NOT NULL,
+	PRIMARY KEY ("multiple", "int")
+);
+
+INSERT INTO "grouped" ("multiple", "int", "id", "sub/id", "flow_document") VALUES (?, ?, ?, ?, ?) ON CONFLICT ("multiple", "int") DO UPDATE SET "id" = excluded."id", "sub/id" = excluded."sub/id", "flow_document" = excluded."flow_document";
+
+DELETE FROM "grouped" WHERE "multiple" IS ? AND "int" IS ?;
+
+WITH wanted (i, k0, k1) AS (VALUES (0, ?, ?)) SELECT wanted.i, CAST(t."flow_document" AS BLOB) FROM wanted CROSS JOIN "grouped" AS t WHERE t."multiple" IS wanted.k0 AND t."int" IS wanted.k1;
