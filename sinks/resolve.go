@@ -43,7 +43,7 @@ func Resolve(ctx context.Context, sink Sink, r ValidateRequest, bindings []catal
 		inferred[i] = c.Infers()
 		to.Resource, to.Rebuild = b.Resource, b.OnIncompatible == "" || b.OnIncompatible == catalog.OnIncompatibleBackfill
 		if b.Fields != nil {
-			to.GroupBy = b.Fields.GroupBy
+			to.GroupBy, to.FieldConfig = b.Fields.GroupBy, b.Fields.Require
 		}
 		if to.Collection, err = Describe(describable(c), c.Schema.Shape()); err != nil {
 			faults = append(faults, &BindingError{Binding: i, Source: b.Source.Name, Err: err})

@@ -152,7 +152,7 @@ type Binding struct {
 	Collection  Collection                 `json:"collection"`
 	GroupBy     []string                   `json:"groupBy,omitempty"`     // fields that are the key in place of the collection's
 	Rebuild     bool                       `json:"rebuild,omitempty"`     // make what cannot be changed anew, and start it empty
-	FieldConfig map[string]json.RawMessage `json:"fieldConfig,omitempty"` // what the user gave for a required field
+	FieldConfig map[string]json.RawMessage `json:"fieldConfig,omitempty"` // what the user gave for required fields: the sink refuses what it does not know
 	Fields      Selection                  `json:"fieldSelection"`
 	Delta       bool                       `json:"deltaUpdates,omitempty"`
 	StateKey    string                     `json:"stateKey,omitempty"`

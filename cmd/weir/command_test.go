@@ -173,6 +173,9 @@ func TestWrongCommandLines(t *testing.T) {
 		"status -o text":                        "weir: --output text is unknown: table or json\n",
 		"serve a b":                             "weir: serve takes no arguments, but there is a b\n",
 		"serve --role boss":                     "weir: --role boss is unknown: all, worker or controlplane\n",
+		"fields":                                "weir: fields takes a CATALOG, as in `weir fields CATALOG [COLLECTION...]`\n",
+		"fields a -o yaml":                      "weir: --output yaml is unknown: table or json\n",
+		"fields testdata/none":                  "weir: testdata/none:1:1: there is no such file\n",
 		"schema x":                              "weir: schema takes no arguments, but there is x\n",
 		"version x":                             "weir: version takes no arguments, but there is x\n",
 	} {

@@ -66,6 +66,9 @@ func (Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Valida
 		if err != nil {
 			return v, fmt.Errorf("sqlite: binding %d (%s): %w", i, b.Collection.Name, err)
 		}
+		if err := sqltable.CheckFieldConfigs(b); err != nil {
+			return v, fmt.Errorf("sqlite: binding %d (%s): %w", i, b.Collection.Name, err)
+		}
 		folded := dialect.Fold(res.Table)
 		if other, ok := tables[folded]; ok {
 			return v, fmt.Errorf("sqlite: binding %d (%s): table %q is that of %s too: give each binding its own", i, b.Collection.Name, res.Table, other)

@@ -56,7 +56,7 @@ func New(d *Dialect, name string, b *sinks.Binding) (*Table, error) {
 			if i == 2 && field == "" {
 				continue
 			}
-			c, err := newColumn(d, &b.Collection, field, i == 0)
+			c, err := newColumn(d, b, field, i == 0)
 			if err != nil {
 				return nil, fmt.Errorf("table %s: %w", Quote(name), err)
 			}
@@ -69,7 +69,12 @@ func New(d *Dialect, name string, b *sinks.Binding) (*Table, error) {
 	return t, t.check()
 }
 
-func newColumn(d *Dialect, c *sinks.Collection, field string, key bool) (Column, error) {
+func newColumn(d *Dialect, b *sinks.Binding, field string, key bool) (Column, error) {
+	c := &b.Collection
+	config, err := parseFieldConfig(b.FieldConfig[field])
+	if err != nil {
+		return Column{}, fmt.Errorf("configuration of field %s: %w", field, err)
+	}
 	p, ok := c.Projection(field)
 	if !ok {
 		return Column{}, fmt.Errorf("field %q is selected, but collection %s has no such projection", field, c.Name)
@@ -85,10 +90,12 @@ func newColumn(d *Dialect, c *sinks.Collection, field string, key bool) (Column,
 	case p.Ptr == sinks.PublishedPointer:
 		col.Flat, col.from = String, fromPublished
 	default:
-		col.Flat, nullable = Flatten(p)
+		col.Flat, nullable = config.flatten(p)
+		if config != (FieldConfig{}) {
+			p.Inference.Format = "" // it has no say in the column's type
+		}
 	}
 	col.Type, col.NotNull = d.columnType(col.Flat, &p, key), !nullable
-	var err error
 	if col.pointer, err = document.ParsePointer(p.Ptr); err != nil {
 		return Column{}, fmt.Errorf("field %q: %w", field, err)
 	}

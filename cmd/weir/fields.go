@@ -1,0 +1,174 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/sinks"
+)
+
+// fields holds the flags of `weir fields`.
+type fields struct{ output string }
+
+func fieldsCommand() *cobra.Command {
+	f := &fields{}
+	c := &cobra.Command{
+		Use:   "fields CATALOG [COLLECTION...]",
+		Short: "Show the fields of collections: where they stand, their types, and which a table gets unasked",
+		Long: `Prints the fields of the catalog's collections, or of those that are named: each
+location of the documents that a destination can have as a column. EXISTS says
+whether every valid document has it (must), the schema describes it (may), or does not
+forbid it (implicit). A field with a + is selected where a binding does not say more
+under fields; WHY says what speaks for or against it.`,
+		Example: "  weir fields examples/orders acmeCo/orders\n  weir fields examples/orders -o json",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return &usageError{fmt.Errorf("fields takes a CATALOG, as in `weir %s`", cmd.Use)}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return f.run(args[0], args[1:], cmd.OutOrStdout())
+		},
+	}
+	c.Flags().StringVarP(&f.output, "output", "o", "table", "table or json")
+	return c
+}
+
+// fieldsOf are a collection's fields, as they are printed.
+type fieldsOf struct {
+	Collection string  `json:"collection"`
+	Fields     []field `json:"fields"`
+}
+
+// field is one of them.
+type field struct {
+	sinks.Projection
+	Selected bool   `json:"selectedByDefault"`
+	Why      string `json:"why"`
+}
+
+func (f *fields) run(path string, names []string, out io.Writer) error {
+	if err := oneOf("output", f.output, "table", "json"); err != nil {
+		return err
+	}
+	c, err := catalog.Load(path)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		names = catalog.Names(c.Collections)
+	}
+	all := []fieldsOf{} // a list, even when it is empty
+	for _, name := range names {
+		spec, ok := c.Collections[name]
+		if !ok {
+			return &usageError{fmt.Errorf("the catalog has no collection %s: it has %s", name, strings.Join(catalog.Names(c.Collections), ", "))}
+		}
+		one, err := describeFields(spec)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	if f.output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(all)
+	}
+	for i, one := range all {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		if err := one.print(out, len(all) > 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// describeFields decides on a collection's fields as for an endpoint that takes
+// all of them and needs the key and the document.
+func describeFields(spec *catalog.Collection) (fieldsOf, error) {
+	all := fieldsOf{Collection: spec.Name}
+	compiled, err := collection.New(spec)
+	if err != nil {
+		return all, err
+	}
+	c, err := sinks.Describe(spec, compiled.ForReading().Schema.Shape())
+	if err != nil {
+		return all, err
+	}
+	constraints := map[string]sinks.Constraint{}
+	for _, p := range c.Projections {
+		k := sinks.Constraint{Type: sinks.FieldOptional}
+		if p.Ptr == "" {
+			k.Type = sinks.LocationRequired
+		}
+		constraints[p.Field] = k
+	}
+	_, decisions, err := sinks.Select(&c, constraints, nil)
+	if err != nil {
+		return all, err
+	}
+	for i, p := range c.Projections { // both are sorted by field
+		all.Fields = append(all.Fields, field{Projection: p, Selected: decisions[i].Selected, Why: why(p, decisions[i])})
+	}
+	return all, nil
+}
+
+// why is a decision's reason, in better words where the collection's own role
+// for the field is the reason.
+func why(p sinks.Projection, d sinks.Decision) string {
+	switch {
+	case d.Selected && p.PrimaryKey:
+		return "component of the key"
+	case d.Selected && p.Ptr == "":
+		return "the whole document"
+	}
+	return strings.TrimPrefix(d.Reason, "not selected: ")
+}
+
+func (a fieldsOf) print(out io.Writer, titled bool) error {
+	if titled {
+		fmt.Fprintln(out, a.Collection)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "  FIELD\tLOCATION\tTYPES\tEXISTS\tWHY")
+	for _, f := range a.Fields {
+		mark := " "
+		if f.Selected {
+			mark = "+"
+		}
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\n", mark, f.Field, location(f.Projection), types(f.Inference), strings.ToLower(f.Inference.Exists), f.Why)
+	}
+	return w.Flush()
+}
+
+func location(p sinks.Projection) string {
+	switch p.Ptr {
+	case "":
+		return "(document)"
+	case sinks.PublishedPointer:
+		return "(published)"
+	}
+	return p.Ptr
+}
+
+// types names the types of a field, with what the schema says of its strings.
+func types(in sinks.Inference) string {
+	text := strings.Join(in.Types, "|")
+	for _, of := range []string{in.Format, in.ContentEncoding} {
+		if of != "" {
+			text += " (" + of + ")"
+		}
+	}
+	return text
+}
