@@ -13,6 +13,7 @@ import (
 	"weir/catalog"
 	"weir/internal/weirtest"
 	"weir/journal"
+	"weir/sinks"
 	"weir/worker"
 )
 
@@ -250,7 +251,7 @@ func TestTimesAndBackfill(t *testing.T) {
 		weirtest.PublishBuilt(t, conn, path, c)
 		w, stop := weirtest.Run(t, weirtest.Options(t, conn, dir))
 		reached(t, w, conn, worker.KindDerivation, "acmeCo/counted", fmt.Sprintf("all.v%d/0-1/acmeCo/orders", backfill))
-		reached(t, w, conn, worker.KindMaterialization, "acmeCo/db", fmt.Sprintf("orders.v%d/0-1/acmeCo/orders", backfill))
+		reached(t, w, conn, worker.KindMaterialization, "acmeCo/db", sinks.RebuiltKey(sinks.StateKey([]string{"orders"}, backfill), int64(backfill))+"/0-1/acmeCo/orders") // made anew by each raise
 		stop()
 	}
 	expect := func(counted, table string) {
