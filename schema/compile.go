@@ -208,6 +208,10 @@ func (res *resources) explainMissing(out *CompileError, u string) {
 	}
 	if ref, ok := res.find(func(target string) bool { before, _, _ := strings.Cut(target, "#"); return before == u }); ok {
 		out.URL, out.Pointer = ref.resource, ref.pointer
+		if ref.keyword == "$schema" {
+			out.Reason = fmt.Sprintf("$schema %q is no draft of JSON Schema that is known: write the URL of draft-04, draft-06, draft-07, 2019-09 or 2020-12, or leave $schema out", ref.text)
+			return
+		}
 		out.Reason = fmt.Sprintf("%s %q leads to %s, which is not part of the schema (%s)", ref.keyword, ref.text, res.name(u), have)
 		return
 	}

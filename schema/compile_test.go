@@ -20,7 +20,7 @@ func TestCompileErrors(t *testing.T) {
 		{"unknown resource", `{"properties":{"a":{"$ref":"other.json#/x"}}}`, "/properties/a/$ref", []string{`$ref "other.json#/x" leads to other.json`, "not part of the schema", "test.json"}},
 		{"remote resource", `{"$ref":"https://example.org/s.json"}`, "/$ref", []string{"https://example.org/s.json", "not part of the schema"}},
 		{"file", `{"$ref":"file:///etc/passwd"}`, "/$ref", []string{"file:///etc/passwd", "not part of the schema"}},
-		{"unknown draft", `{"$schema":"https://example.org/draft"}`, "/$schema", []string{"not part of the schema"}},
+		{"unknown draft", `{"$schema":"https://example.org/draft"}`, "/$schema", []string{"no draft of JSON Schema that is known"}},
 		{"dangling pointer", `{"allOf":[{"$ref":"#/$defs/nope"}]}`, "/allOf/0/$ref", []string{`$ref "#/$defs/nope" leads to nothing`}},
 		{"dangling anchor", `{"$ref":"#Nope"}`, "/$ref", []string{"leads to nothing"}},
 		{"loop", `{"$ref":"#"}`, "/$ref", []string{"refers to itself"}},
