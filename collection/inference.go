@@ -29,8 +29,8 @@ func newInference(writing *Collection, certain *schema.Schema) (*Collection, err
 // made of the documents that were seen.
 type inference struct {
 	writing *Collection
-	certain *schema.Schema // the schema of readers as far as it does not depend on what was seen
-	seen    *schema.Schema // of the documents that were seen; nil: of none
+	certain *schema.Schema  // the schema of readers as far as it does not depend on what was seen
+	seen    json.RawMessage // of the documents that were seen; nil: of none
 }
 
 // Infers says whether what readers are told of the documents depends on those that
@@ -45,6 +45,9 @@ func (c *Collection) ForReadingSeen(observed json.RawMessage) (*Collection, erro
 	if reading.inference == nil || len(observed) == 0 {
 		return reading, nil
 	}
+	if _, err := schema.ParseObserved(observed); err != nil {
+		return nil, fmt.Errorf("collection %s: %w", c.Name, err)
+	}
 	source := schema.Source{URL: c.Spec.ReadSchema.URL, Resources: maps.Clone(c.Spec.ReadSchema.Resources)}
 	both, err := json.Marshal(map[string]any{"allOf": []json.RawMessage{source.Resources[catalog.InferredSchemaURL], observed}})
 	if err != nil {
@@ -55,10 +58,7 @@ func (c *Collection) ForReadingSeen(observed json.RawMessage) (*Collection, erro
 	if out.Schema, err = schema.Compile(source); err != nil {
 		return nil, fmt.Errorf("collection %s: readSchema: %w", c.Name, err)
 	}
-	only := schema.Source{URL: catalog.InferredSchemaURL, Resources: map[string]json.RawMessage{catalog.InferredSchemaURL: observed}}
-	if seen.seen, err = schema.Compile(only); err != nil {
-		return nil, fmt.Errorf("collection %s: inferred schema: %w", c.Name, err)
-	}
+	seen.seen = observed
 	out.inference = &seen
 	return &out, nil
 }
@@ -71,8 +71,19 @@ func (c *Collection) Unseen(d *document.Doc) bool {
 	return n != nil && !n.saw(d) && n.writing.Schema.Validator().Valid(d, 0)
 }
 
+// saw is asked of documents that are about to be refused: reading the schema again each
+// time costs less than keeping it compiled.
 func (n *inference) saw(d *document.Doc) bool {
-	return n.seen != nil && n.seen.Validator().Valid(d, 0)
+	seen, err := schema.ParseObserved(n.seen)
+	return err == nil && !seen.Add(d)
+}
+
+// ForWriting is the collection as its writers see it, of one that infers, as its readers do.
+func (c *Collection) ForWriting() *Collection {
+	if c.inference == nil {
+		return c
+	}
+	return c.inference.writing
 }
 
 // blank says that readers take no document yet: none was seen.

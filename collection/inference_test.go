@@ -96,7 +96,7 @@ func TestSeenResults(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "maximum") || strings.Join(got, " ") != `{"id":"a","n":50,"set":{"add":[1,2]}}` {
 		t.Errorf("%s, %v", got, err)
 	}
-	if _, err := c.ForReadingSeen(json.RawMessage(`{"type":7}`)); err == nil || !strings.Contains(err.Error(), "acmeCo/things") {
+	if _, err := c.ForReadingSeen(json.RawMessage(`{"type":7}`)); err == nil || !strings.Contains(err.Error(), "collection acmeCo/things: observed schema: ") {
 		t.Errorf("no schema: %v", err)
 	}
 }

@@ -29,7 +29,7 @@ func (d *decoder) decode(ctx context.Context, m *journal.Message) (*document.Doc
 	}
 	err := d.checker.Check(&d.doc, m.Subject)
 	if err != nil && d.collection.Unseen(&d.doc) {
-		if err := d.learn(ctx); err != nil {
+		if err := d.learn(ctx, m.Seq); err != nil {
 			return nil, err
 		}
 		err = d.checker.Check(&d.doc, m.Subject)

@@ -200,16 +200,19 @@ func seenAs(c *collection.Collection, seen json.RawMessage) (*collection.Collect
 	return reading, nil
 }
 
-// learn takes up a document that readers do not take because none like it was seen. Its writer
-// has told of it; if nobody has, since it was published past Weir's entrances, the reader does.
-func (d *decoder) learn(ctx context.Context) error {
+// learn takes up the document at a sequence, which readers do not take because none like it was
+// seen. Its writer has told of it; if nobody has, since it was published past Weir's entrances,
+// the reader does.
+func (d *decoder) learn(ctx context.Context, seq uint64) error {
 	reading, err := seenNow(ctx, d.conn, d.collection)
 	if err != nil {
 		return err
 	}
 	if reading.Unseen(&d.doc) {
-		own := schema.NewObserved()
-		own.Add(&d.doc)
+		own, err := d.lookAhead(ctx, seq)
+		if err != nil {
+			return err
+		}
 		seen, err := keepInferred(ctx, d.conn, d.collection.Name, own.Schema())
 		if err != nil {
 			return err
@@ -220,4 +223,32 @@ func (d *decoder) learn(ctx context.Context) error {
 	}
 	d.collection, d.checker, d.learned = reading, reading.Checker(), true
 	return nil
+}
+
+// lookAheadBytes is how much is looked at behind a document that nobody told of.
+const lookAheadBytes = 4 << 20
+
+var errSeenEnough = errors.New("seen enough")
+
+// lookAhead sees the document at a sequence, and those behind it that writers may write: what one
+// client publishes past Weir's entrances is often of many shapes that are new, and each would
+// cost a compilation and a new start by itself.
+func (d *decoder) lookAhead(ctx context.Context, seq uint64) (*schema.Observed, error) {
+	seen := schema.NewObserved()
+	seen.Add(&d.doc)
+	writable, bytes := d.collection.ForWriting().Schema.Validator(), 0
+	var doc document.Doc
+	err := d.conn.ReadAll(ctx, d.collection.StreamName(), collection.DocFilter(d.collection.Name), seq, func(m journal.Message) error {
+		if doc.Parse(m.Data) == nil && writable.Valid(&doc, 0) {
+			seen.Add(&doc)
+		}
+		if bytes += len(m.Data); bytes > lookAheadBytes {
+			return errSeenEnough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errSeenEnough) {
+		return nil, fmt.Errorf("look ahead in %s: %w", d.collection.Name, err)
+	}
+	return seen, nil
 }

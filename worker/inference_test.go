@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -117,6 +118,31 @@ func checkHistory(t *testing.T, conn *journal.Conn, name, want string) {
 	}
 	if got := string(versions[len(versions)-1].Schema); got != want {
 		t.Errorf("%s:\ngot  %s\nwant %s", name, got, want)
+	}
+}
+
+// TestInferredBurst reads many documents of which each has a shape of its own and nobody told: the
+// first reader that meets one looks at those behind it, too.
+func TestInferredBurst(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	dir := t.TempDir()
+	weirtest.Publish(t, conn, weirtest.Files(t, inferring))
+	want := map[string]string{}
+	for i := range 100 {
+		weirtest.Send(t, conn, fmt.Sprintf("weir.pub.acmeCo/events.k%d", i), fmt.Sprintf(`{"id":"k%d","m%d":%d}`, i, i, i))
+		want[fmt.Sprintf("k%d", i)] = fmt.Sprint(i)
+	}
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, dir))
+	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/marked", "acmeCo/events")
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/events")
+	columns := make([]string, len(want))
+	for i := range columns {
+		columns[i] = fmt.Sprintf("m%d", i)
+	}
+	weirtest.Same(t, "events", weirtest.Rows(t, filepath.Join(dir, "out.db"), "select id, coalesce("+strings.Join(columns, ",")+") from events"), want)
+	versions, err := worker.InferredHistory(weirtest.Context(t), conn, "acmeCo/events")
+	if err != nil || len(versions) > 2 {
+		t.Errorf("%d versions, %v", len(versions), err)
 	}
 }
 
