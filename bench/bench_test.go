@@ -110,13 +110,14 @@ func TestReportIsReadableByPeopleAndPrograms(t *testing.T) {
 		{Name: limitRead, Rate: 200, Reference: 400},
 		{Name: limitName("pipe", 1000), Rate: 100, Reference: 100},
 		{Name: "map", Rate: 50, Peak: 3 << 20, Of: []limitShare{{Limit: "pipe", Share: 0.5, Least: 0.4, Most: 0.6}}},
+		{Name: "chain", Times: &multiple{Row: "map", Times: 1.5, Least: 1.25, Most: 2, Aim: 1.6}},
 		{Name: "slow", Latency: &latency{P50: 1, P99: 2, Max: 3}},
 	}}
 	var table, text bytes.Buffer
 	if err := r.writeTable(&table); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"50% (40-60) of pipe", "0.50  0.25", "1.00    2.00    3.00", "medians of 3 rounds"} {
+	for _, want := range []string{"50% (40-60) of pipe", "0.50  0.25", "1.00    2.00    3.00", "1.50 (1.25-2.00)", "medians of 3 rounds"} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("no %q in\n%s", want, &table)
 		}
@@ -125,19 +126,27 @@ func TestReportIsReadableByPeopleAndPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back report
-	if err := json.Unmarshal(text.Bytes(), &back); err != nil || len(back.Rows) != 4 {
+	if err := json.Unmarshal(text.Bytes(), &back); err != nil || len(back.Rows) != 5 {
 		t.Errorf("json gives %d rows, %v", len(back.Rows), err)
 	}
 }
 
 func TestSelectRowsKeepsLimitsOfWhatIsSelected(t *testing.T) {
 	rows := []row{{Name: "limit: a"}, {Name: "limit: b"}, {Name: "map", Limits: []string{"limit: b"}}}
-	var names []string
-	for _, r := range selectRows(rows, "map") {
-		names = append(names, r.Name)
-	}
-	if !slices.Equal(names, []string{"limit: b", "map"}) {
-		t.Errorf("selected %v", names)
+	rows = append(rows, row{Name: "chain: all", Times: "limit: a"}, row{Name: "large one", Large: true})
+	for text, want := range map[string][]string{
+		"map":   {"limit: b", "map"},
+		"chain": {"limit: a", "chain: all"},
+		"large": {"large one"},
+		"":      {"limit: a", "limit: b", "map", "chain: all"},
+	} {
+		var names []string
+		for _, r := range selectRows(slices.Clone(rows), text) {
+			names = append(names, r.Name)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("%q selects %v, want %v", text, names, want)
+		}
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 // options of a run, as given on the command line.
 type options struct {
 	documents, paced, keys, rounds int
+	registers                      int
 	batches                        []int
 	seed                           uint64
 	only                           string
@@ -87,6 +88,13 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 		all = append(all, sqliteRow(docs, size))
 	}
 	all = append(all, weir.rows(o.batches)...)
+	chain, err := chainRows(o.seed)
+	if err != nil {
+		return err
+	}
+	large := &registerRows{n: o.registers, conn: weir.conn, url: o.url, log: log}
+	defer func() { err = errors.Join(err, large.stop()) }()
+	all = append(append(all, chain...), large.rows()...)
 	rows := selectRows(all, o.only)
 	if len(rows) == 0 {
 		return fmt.Errorf("no row's name holds %q", o.only)
@@ -117,6 +125,7 @@ func parse(args []string, log io.Writer) (options, error) {
 	f.IntVar(&o.documents, "documents", 200_000, "documents of a throughput row")
 	f.IntVar(&o.paced, "paced", 500, "documents of a latency row, 100 a second")
 	f.IntVar(&o.keys, "keys", 20_000, "distinct keys")
+	f.IntVar(&o.registers, "registers", 5_000_000, "registers of the rows of registers, which run only when -rows asks for them")
 	f.IntVar(&o.rounds, "rounds", 3, "how often each row is run")
 	f.Uint64Var(&o.seed, "seed", 1, "of the documents")
 	f.StringVar(&batches, "batches", "1000,4000", "sizes of the limits' atomic batches, markers included")
@@ -137,8 +146,8 @@ func parse(args []string, log io.Writer) (options, error) {
 	if o.pids, err = numbers(pids); err != nil {
 		return o, fmt.Errorf("-server-pid: %w", err)
 	}
-	if o.documents < 1 || o.keys < 1 || o.rounds < 1 || o.paced < 1 || slices.ContainsFunc(o.batches, func(n int) bool { return n < 2 }) {
-		return o, errors.New("-documents, -keys, -rounds and -paced are at least 1, each of -batches at least 2")
+	if o.documents < 1 || o.registers < 1 || o.keys < 1 || o.rounds < 1 || o.paced < 1 || slices.ContainsFunc(o.batches, func(n int) bool { return n < 2 }) {
+		return o, errors.New("-documents, -registers, -keys, -rounds and -paced are at least 1, each of -batches at least 2")
 	}
 	return o, nil
 }
@@ -155,13 +164,13 @@ func numbers(list string) ([]int, error) {
 	return out, nil
 }
 
-// selectRows keeps the rows whose name holds text, with the limits that they
-// are held against.
+// selectRows keeps the rows whose name holds text, with the rows that they are
+// held against. Without a text it leaves out the large ones.
 func selectRows(rows []row, text string) []row {
 	wanted := make(map[string]bool)
 	for _, r := range rows {
-		if strings.Contains(r.Name, text) {
-			wanted[r.Name] = true
+		if strings.Contains(r.Name, text) && !(r.Large && text == "") {
+			wanted[r.Name], wanted[r.Times] = true, true
 			for _, limit := range r.Limits {
 				wanted[limit] = true
 			}

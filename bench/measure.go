@@ -14,7 +14,12 @@ type row struct {
 	Name string
 	// Limits names the rows that this one is held against; none for a limit.
 	Limits []string
-	Run    func(context.Context, *meter) (sample, error)
+	// Times names the row whose cost this one's is given in multiples of, and
+	// Most is how many there should be at most.
+	Times string
+	Most  float64
+	Large bool // takes minutes: runs only when -rows asks for it
+	Run   func(context.Context, *meter) (sample, error)
 }
 
 // sample is what one run of a row gave.

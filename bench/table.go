@@ -75,6 +75,17 @@ type rowReport struct {
 	Reference float64      `json:"referencePerSecond,omitempty"`
 	Latency   *latency     `json:"latency,omitempty"`
 	Of        []limitShare `json:"of,omitempty"`
+	Times     *multiple    `json:"times,omitempty"`
+}
+
+// multiple says how many times the CPU of another row one takes for a document:
+// the median of the rounds' own ratios, with the least and the greatest of them.
+type multiple struct {
+	Row   string  `json:"row"`
+	Times float64 `json:"times"`
+	Least float64 `json:"least"`
+	Most  float64 `json:"most"`
+	Aim   float64 `json:"aim"` // no more than that
 }
 
 // limitShare says how much of a limit a row reaches: the median of the rounds'
@@ -111,7 +122,19 @@ func newRowReport(r row, samples map[string][]sample) rowReport {
 			out.Of = append(out.Of, share)
 		}
 	}
+	out.Times = newMultiple(r, own, samples[r.Times])
 	return out
+}
+
+func newMultiple(r row, own, other []sample) *multiple {
+	var ratios []float64
+	for i := range min(len(own), len(other)) {
+		ratios = append(ratios, own[i].perDocument(own[i].Client)/other[i].perDocument(other[i].Client))
+	}
+	if len(ratios) == 0 {
+		return nil
+	}
+	return &multiple{Row: r.Times, Times: median(ratios), Least: slices.Min(ratios), Most: slices.Max(ratios), Aim: r.Most}
 }
 
 func newLimitShare(name string, own, limit []sample) (limitShare, bool) {
@@ -168,12 +191,22 @@ func (r report) writeTable(w io.Writer) error {
 		return fmt.Errorf("write table: %w", err)
 	}
 	fmt.Fprintf(w, "\nschema nodes of the bench and the examples that fall back to v5: %d\n", r.Fallbacks)
+	r.writeMultiples(t)
 	r.writeLatencies(t)
 	r.writeReferences(t)
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("write table: %w", err)
 	}
 	return nil
+}
+
+func (r report) writeMultiples(w io.Writer) {
+	fmt.Fprintln(w, "\nin multiples of another row's CPU\ttimes (least-most)\taim\tof")
+	for _, row := range r.Rows {
+		if m := row.Times; m != nil {
+			fmt.Fprintf(w, "%s\t%.2f (%.2f-%.2f)\t%.1f\t%s\n", row.Name, m.Times, m.Least, m.Most, m.Aim, m.Row)
+		}
+	}
 }
 
 func (r report) writeLatencies(w io.Writer) {

@@ -234,9 +234,12 @@ func (b *Bucket) entry(m *Message) Entry {
 	return e
 }
 
+// readerConfig reads all that is there: the stream keeps one message for each
+// key. To ask for the last one of each would give the same, but make the
+// server list all keys in memory first.
 func (b *Bucket) readerConfig(prefix string) (ReaderConfig, error) {
 	filter, err := b.filter(prefix)
-	return ReaderConfig{Stream: b.stream, Filter: filter, Name: "scan", lastPerSubject: true}, err
+	return ReaderConfig{Stream: b.stream, Filter: filter, Name: "scan"}, err
 }
 
 // Scan calls fn with the entry of every key below a dotted prefix, "" for all;

@@ -46,7 +46,7 @@ func workerChild() int {
 	}
 	o := worker.Options{
 		Conn: conn, Sinks: sinks.Registry{"sqlite": sqlite.New()}, DataDir: os.Getenv(envDir), Cut: endAt(os.Getenv(envPoint)),
-		Log: zap.NewExample(), Limits: worker.Limits{Backoff: 5 * time.Millisecond, Rest: 20 * time.Millisecond},
+		Log: zap.NewExample(), Limits: worker.Limits{Backoff: 5 * time.Millisecond, Rest: 20 * time.Millisecond, Registers: 2 << 10},
 	}
 	w, err := worker.New(ctx, o)
 	if err == nil {

@@ -132,3 +132,40 @@ func TestRegisterRecordErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestQuickRegister reads records in both ways: what the quick one takes it
+// reads as the other does, and it takes all that is written.
+func TestQuickRegister(t *testing.T) {
+	for _, test := range []struct {
+		text  string
+		quick bool
+	}{
+		{string(encodeRegister(registerChange{Key: []byte{2, 'a', 0}, Value: []byte(`{"a":[1,"]"]}`)})), true},
+		{string(encodeRegister(registerChange{Key: []byte{}, Value: []byte(`null`)})), true},
+		{string(encodeRegister(registerChange{Key: []byte{2, 'a', 0}})), true},
+		{`[1, "AmEA",1]`, false},
+		{`[1,"AmEA" ,1]`, false},
+		{`[1,"AmEA",1,2]`, false},
+		{`[1,"AmEA",]`, false},
+		{`[1,"AmEA",1`, false},
+		{`[1,"Am+A",1]`, false},
+		{`[1,"\u0041mEA",1]`, false},
+		{`[2,"AmEA",1]`, false},
+		{`[1,"AmEA"`, false},
+		{``, false},
+	} {
+		got, quick := quickRegister([]byte(test.text))
+		if quick != test.quick {
+			t.Errorf("%s: quick %v", test.text, quick)
+		}
+		var parts []json.RawMessage
+		var want registerChange
+		err := json.Unmarshal([]byte(test.text), &parts)
+		if err == nil {
+			err = want.set(parts[1:])
+		}
+		if quick && (err != nil || !bytes.Equal(got.Key, want.Key) || !bytes.Equal(got.Value, want.Value) || (got.Value == nil) != (want.Value == nil)) {
+			t.Errorf("%s: quickly %v, else %v, %v", test.text, got, want, err)
+		}
+	}
+}

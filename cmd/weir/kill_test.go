@@ -84,13 +84,10 @@ func TestKillEverything(t *testing.T) {
 	files := maps.Clone(weirtest.Flow)
 	maps.Copy(files, entries)
 	path, data := filepath.Join(weirtest.Files(t, files), "all.yaml"), t.TempDir()
-	binary := filepath.Join(t.TempDir(), "weir")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	binary := build(t)
 	up := func() *upProcess { return launch(t, binary, "up", path, "--port", "0", "--data", data) }
 
-	pool := newPublishers(*killDocuments)
+	pool := newPublishers(*killDocuments, weirtest.Orders)
 	began, starting := time.Now(), 0
 	for kill := range *killTimes {
 		if kill > 0 && random.IntN(3) == 0 { // it may be killed before it is ready, too
@@ -107,13 +104,23 @@ func TestKillEverything(t *testing.T) {
 	published := time.Since(began)
 	conn := p.connect(t)
 	defer conn.Close()
-	awaitFlow(t, conn)
+	awaitFlow(t, conn, flowReads, 3*weirtest.Patience)
 	t.Logf("%d documents acknowledged, %d times published again; killed %d times while they came in and %d times while it started; published in %s, processed in %s",
 		pool.acked, pool.again, *killTimes, starting, published.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 	weirtest.CheckFlow(t, conn, weirtest.Load(t, path), filepath.Join(data, "out.db"), *killDocuments, true)
 	checkEntries(t, conn, filepath.Join(data, "entries.db"))
 	conn.Close()
 	p.stop(t)
+}
+
+// build gives the weir binary.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "weir")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return binary
 }
 
 // checkEntries compares the collection with unique output keys, message by
@@ -252,6 +259,8 @@ const spanLength = 100
 // publishers publish the documents of a test from several goroutines. What
 // was not acknowledged goes back to the open spans.
 type publishers struct {
+	documents func(first, n int) []string
+
 	mu    sync.Mutex
 	open  []span
 	acked int
@@ -263,10 +272,10 @@ type publishers struct {
 
 // newPublishers cuts documents into spans: most go in batches under their
 // keys, some singly under their keys and some singly without one.
-func newPublishers(documents int) *publishers {
+func newPublishers(documents int, made func(first, n int) []string) *publishers {
 	ways := slices.Repeat([]func(context.Context, *journal.Conn, []string) (int, error){inOneBatch}, 20)
 	ways[3], ways[7], ways[14] = singly(true), singly(false), singly(true)
-	p := &publishers{}
+	p := &publishers{documents: made}
 	for first := 0; first < documents; first += spanLength {
 		p.open = append(p.open, span{first, min(spanLength, documents-first), ways[len(p.open)%len(ways)]})
 	}
@@ -280,7 +289,7 @@ func (p *publishers) run(t *testing.T, to *upProcess, killAt int, after time.Dur
 	t.Helper()
 	conn := to.connect(t)
 	defer conn.Close()
-	ctx, cancel := context.WithCancel(weirtest.Context(t))
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	p.killAt, p.due = killAt, make(chan struct{})
 	p.acknowledge(0)
@@ -310,7 +319,7 @@ func (p *publishers) publish(ctx context.Context, conn *journal.Conn) error {
 		if !ok {
 			return nil
 		}
-		n, err := s.way(ctx, conn, weirtest.Orders(s.first, s.n))
+		n, err := s.way(ctx, conn, p.documents(s.first, s.n))
 		s.first, s.n = s.first+n, s.n-n
 		p.acknowledge(n)
 		if err != nil {
@@ -406,11 +415,11 @@ var flowReads = map[string][]string{
 // awaitFlow waits until the worker of another process has processed
 // everything: first the inbox, so that the source grows no more, then the
 // derivations, then what reads them.
-func awaitFlow(t *testing.T, conn *journal.Conn) {
+func awaitFlow(t *testing.T, conn *journal.Conn, reads map[string][]string, patience time.Duration) {
 	t.Helper()
 	ask := time.NewTicker(50 * time.Millisecond)
 	defer ask.Stop()
-	deadline := time.NewTimer(3 * weirtest.Patience)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	for {
 		empty := weirtest.InboxEmpty(t, conn)
@@ -418,7 +427,7 @@ func awaitFlow(t *testing.T, conn *journal.Conn) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if empty && flowThrough(t, conn, all) {
+		if empty && flowThrough(t, conn, reads, all) {
 			return
 		}
 		select {
@@ -432,11 +441,11 @@ func awaitFlow(t *testing.T, conn *journal.Conn) {
 // flowThrough says whether every task's position is at the end of what it
 // reads. Derivations are looked at first: the status was read before the ends
 // are, so a task that is through has nothing more to write.
-func flowThrough(t *testing.T, conn *journal.Conn, all []worker.Status) bool {
+func flowThrough(t *testing.T, conn *journal.Conn, reads map[string][]string, all []worker.Status) bool {
 	t.Helper()
 	tasks := 0
 	for _, s := range all {
-		sources, ok := flowReads[s.Kind+" "+s.Task]
+		sources, ok := reads[s.Kind+" "+s.Task]
 		if !ok {
 			continue
 		}
@@ -447,5 +456,5 @@ func flowThrough(t *testing.T, conn *journal.Conn, all []worker.Status) bool {
 			}
 		}
 	}
-	return tasks == len(flowReads)
+	return tasks == len(reads)
 }
