@@ -72,16 +72,11 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	w, err := startWorker(ctx, o.url, dir, o.profile, log)
+	weir, err := newWeirRows(ctx, o.url, dir, o.profile, docs, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.close()) }()
-	weir, err := newWeirRows(ctx, o.url, w, docs, dir)
-	if err != nil {
-		return err
-	}
-	defer weir.close()
+	defer func() { err = errors.Join(err, weir.close()) }()
 
 	all := l.rows(o.batches)
 	for _, size := range o.batches {
@@ -92,8 +87,7 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	large := &registerRows{n: o.registers, conn: weir.conn, url: o.url, log: log}
-	defer func() { err = errors.Join(err, large.stop()) }()
+	large := &registerRows{n: o.registers, weir: weir, log: log}
 	all = append(append(all, chain...), large.rows()...)
 	rows := selectRows(all, o.only)
 	if len(rows) == 0 {
@@ -169,7 +163,7 @@ func numbers(list string) ([]int, error) {
 func selectRows(rows []row, text string) []row {
 	wanted := make(map[string]bool)
 	for _, r := range rows {
-		if strings.Contains(r.Name, text) && !(r.Large && text == "") {
+		if strings.Contains(r.Name, text) && (!r.Large || text != "") {
 			wanted[r.Name], wanted[r.Times] = true, true
 			for _, limit := range r.Limits {
 				wanted[limit] = true

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"weir/catalog"
 	"weir/collection"
 	"weir/controlplane"
 	"weir/document"
-	"weir/journal"
 )
 
 // The rows of registers that memory has no room for. They follow one another:
@@ -55,14 +53,11 @@ const (
 // registerRows hold what one round's rows hand on to the next.
 type registerRows struct {
 	n      int // registers
-	conn   *journal.Conn
-	url    string
-	dir    string
+	weir   *weirRows
 	log    io.Writer
 	target *collection.Collection
-	last   uint64 // sequence of the newest visit
+	last   uint64 // sequence of the newest visit; 0: none were made
 	flight uint64 // of the newest marker
-	worker *workerProcess
 }
 
 func (r *registerRows) rows() []row {
@@ -76,7 +71,7 @@ func (r *registerRows) rows() []row {
 
 // visit appends the i-th visit of a customer, as document and marker batches do.
 func (r *registerRows) visit(ctx context.Context, n int, customer func(i int) int) error {
-	a := appender{conn: r.conn, stream: r.target.StreamName(), marker: collection.TxnSubject(visits, "bench", "0-1"), seq: r.flight}
+	a := appender{conn: r.weir.conn, stream: r.target.StreamName(), marker: collection.TxnSubject(visits, "bench", "0-1"), seq: r.flight}
 	defer a.wait.Wait()
 	var d document.Doc
 	var subject []byte
@@ -103,29 +98,11 @@ func (r *registerRows) visit(ctx context.Context, n int, customer func(i int) in
 	if err != nil {
 		return err
 	}
-	last, err := r.conn.Last(ctx, r.target.StreamName(), collection.DocFilter(visits))
+	last, err := r.weir.conn.Last(ctx, r.target.StreamName(), collection.DocFilter(visits))
 	if err == nil {
 		r.last = last.Seq
 	}
 	return err
-}
-
-// start begins with a worker of its own, whose memory is these rows' alone.
-func (r *registerRows) start(ctx context.Context) (err error) {
-	if r.dir, err = os.MkdirTemp("", "weir-bench-"); err == nil {
-		r.worker, err = startWorker(ctx, r.url, r.dir, "", r.log)
-	}
-	return err
-}
-
-// stop lets the worker flush and ends it.
-func (r *registerRows) stop() error {
-	if r.worker == nil {
-		return nil
-	}
-	err := r.worker.close()
-	r.worker = nil
-	return errors.Join(err, os.RemoveAll(r.dir))
 }
 
 func (r *registerRows) through(m *meter, n int, begin func() error) (sample, error) {
@@ -135,15 +112,15 @@ func (r *registerRows) through(m *meter, n int, begin func() error) (sample, err
 		if err := begin(); err != nil {
 			return err
 		}
-		return r.worker.await("derivation", counts, visits, r.last)
+		return r.weir.worker.await("derivation", counts, visits, r.last)
 	})
 	if err != nil {
 		return s, err
 	}
-	if s.Client, err = cpuOf([]int{r.worker.pid()}); err != nil {
+	if s.Client, err = cpuOf([]int{r.weir.worker.pid()}); err != nil {
 		return s, err
 	}
-	s.Peak, err = peakMemory(r.worker.pid())
+	s.Peak, err = peakMemory(r.weir.worker.pid())
 	return s, err
 }
 
@@ -160,7 +137,7 @@ func (r *registerRows) runMade(ctx context.Context, m *meter) (sample, error) {
 	}
 	source := &catalog.Catalog{Collections: map[string]*catalog.Collection{visits: c.Collections[visits]}}
 	o := controlplane.Options{Catalog: "registers", Prune: true}
-	if _, err := controlplane.Publish(ctx, r.conn, source, o); err != nil {
+	if _, err := controlplane.Publish(ctx, r.weir.conn, source, o); err != nil {
 		return sample{}, err
 	}
 	began := time.Now()
@@ -169,11 +146,11 @@ func (r *registerRows) runMade(ctx context.Context, m *meter) (sample, error) {
 		return sample{}, err
 	}
 	fmt.Fprintf(r.log, "%d visits published in %s\n", r.n, time.Since(began).Round(time.Second))
-	if err := r.start(ctx); err != nil {
+	if err := r.weir.restart(ctx); err != nil { // its peak is these rows' alone
 		return sample{}, err
 	}
 	return r.through(m, r.n, func() error {
-		_, err := controlplane.Publish(ctx, r.conn, c, o)
+		_, err := controlplane.Publish(ctx, r.weir.conn, c, o)
 		return err
 	})
 }
@@ -181,22 +158,20 @@ func (r *registerRows) runMade(ctx context.Context, m *meter) (sample, error) {
 // runRestored takes the time from the start of a process until its derivation
 // runs, with all registers in place.
 func (r *registerRows) runRestored(ctx context.Context, m *meter) (sample, error) {
-	if r.worker == nil {
+	if r.last == 0 {
 		return sample{}, errors.New("no registers were made in this round")
 	}
-	began := time.Now()
-	if err := r.stop(); err != nil {
+	if err := r.weir.worker.close(); err != nil { // it flushes
 		return sample{}, err
 	}
-	fmt.Fprintf(r.log, "worker drained in %s\n", time.Since(began).Round(time.Millisecond))
-	return r.through(m, r.n, func() error { return r.start(ctx) })
+	return r.through(m, r.n, func() error { return r.weir.start(ctx) })
 }
 
 func (r *registerRows) runChanged(ctx context.Context, m *meter) (sample, error) {
-	if r.worker == nil {
-		return sample{}, errors.New("no registers were restored in this round")
+	if r.last == 0 {
+		return sample{}, errors.New("no registers were made in this round")
 	}
-	before, err := cpuOf([]int{r.worker.pid()})
+	before, err := cpuOf([]int{r.weir.worker.pid()})
 	if err != nil {
 		return sample{}, err
 	}
@@ -208,12 +183,11 @@ func (r *registerRows) runChanged(ctx context.Context, m *meter) (sample, error)
 
 // drop removes what the rows made.
 func (r *registerRows) drop(ctx context.Context) error {
-	err := r.stop()
 	ctx = context.WithoutCancel(ctx)
-	_, e := controlplane.Unpublish(ctx, r.conn, "registers")
+	_, err := controlplane.Unpublish(ctx, r.weir.conn, "registers")
 	for _, name := range []string{visits, counts} {
-		e = errors.Join(e, r.conn.DeleteStream(ctx, collection.StreamName(name)))
+		err = errors.Join(err, r.weir.conn.DeleteStream(ctx, collection.StreamName(name)))
 	}
-	r.flight = 0
-	return errors.Join(err, e)
+	r.flight, r.last = 0, 0
+	return err
 }

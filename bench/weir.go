@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -105,6 +106,7 @@ materializations:
 
 // weirRows holds what the rows share.
 type weirRows struct {
+	start  func(context.Context) error // a worker process, in worker
 	conn   *journal.Conn
 	worker *workerProcess
 	orders *orders
@@ -112,15 +114,39 @@ type weirRows struct {
 	made   int // catalogs so far, for names that never meet
 }
 
-func newWeirRows(ctx context.Context, url string, w *workerProcess, o *orders, dir string) (*weirRows, error) {
+func newWeirRows(ctx context.Context, url, dir, profile string, o *orders, log io.Writer) (*weirRows, error) {
 	conn, err := journal.Connect(ctx, journal.Options{Plain: true, URL: url, Name: "weir bench", MaxBatch: server.MaxBatch})
 	if err != nil {
 		return nil, err
 	}
-	return &weirRows{conn: conn, worker: w, orders: o, dir: dir}, nil
+	w := &weirRows{conn: conn, orders: o, dir: dir}
+	w.start = func(ctx context.Context) error {
+		started, err := startWorker(ctx, url, dir, profile, log)
+		if err == nil {
+			w.worker = started
+		}
+		return err
+	}
+	if err := w.start(ctx); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return w, nil
 }
 
-func (w *weirRows) close() { w.conn.Close() }
+// restart ends the worker, which flushes what it has, and starts another.
+func (w *weirRows) restart(ctx context.Context) error {
+	if err := w.worker.close(); err != nil {
+		return err
+	}
+	return w.start(ctx)
+}
+
+func (w *weirRows) close() error {
+	err := w.worker.close()
+	w.conn.Close()
+	return err
+}
 
 // rows lists Weir's rows, each with the limits for the sizes of batches.
 func (w *weirRows) rows(batches []int) []row {

@@ -16,8 +16,8 @@ import (
 const (
 	diskPrefix  = "weir-registers-" // of the directories of stores
 	diskBatch   = 1 << 20           // bytes that are written to the store in one step
-	diskCache   = 16 << 20          // bytes of its blocks in memory
-	diskTable   = 16 << 20          // bytes of what is not in its files yet; two more such may wait to be written
+	diskCache   = 64 << 20          // bytes that it takes in memory: its tables of what is not in its files yet, and blocks of these
+	diskTable   = 16 << 20          // bytes of such a table; two more may wait to be written
 	leftoverAge = time.Minute       // of a directory that nobody holds, before it is removed
 )
 
