@@ -76,7 +76,7 @@ func TestKillRegisters(t *testing.T) {
 			out[i] = fmt.Sprintf(`{"id":"o-%07d","amount":%d}`, (first+i)%registers, (first+i)%9973)
 		}
 		return out
-	})
+	}, inOneBatch)
 	began, early := time.Now(), (kills+1)/2
 	for kill := range early {
 		at := (kill*100 + random.IntN(100)) * documents / (early * 100)

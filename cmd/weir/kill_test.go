@@ -87,7 +87,7 @@ func TestKillEverything(t *testing.T) {
 	binary := build(t)
 	up := func() *upProcess { return launch(t, binary, "up", path, "--port", "0", "--data", data) }
 
-	pool := newPublishers(*killDocuments, weirtest.Orders)
+	pool := newPublishers(*killDocuments, weirtest.Orders, mixedWays()...)
 	began, starting := time.Now(), 0
 	for kill := range *killTimes {
 		if kill > 0 && random.IntN(3) == 0 { // it may be killed before it is ready, too
@@ -251,7 +251,7 @@ func (p *upProcess) connect(t *testing.T) *journal.Conn {
 // A span of documents is published in one way.
 type span struct {
 	first, n int
-	way      func(ctx context.Context, conn *journal.Conn, orders []string) (acknowledged int, err error)
+	way      way
 }
 
 const spanLength = 100
@@ -270,11 +270,19 @@ type publishers struct {
 	due    chan struct{} // closed when there are so many
 }
 
-// newPublishers cuts documents into spans: most go in batches under their
-// keys, some singly under their keys and some singly without one.
-func newPublishers(documents int, made func(first, n int) []string) *publishers {
-	ways := slices.Repeat([]func(context.Context, *journal.Conn, []string) (int, error){inOneBatch}, 20)
+// A way publishes documents, and says how many of them were acknowledged.
+type way func(ctx context.Context, conn *journal.Conn, documents []string) (acknowledged int, err error)
+
+// mixedWays publishes most documents in batches under their keys, some singly
+// under their keys and some singly without one.
+func mixedWays() []way {
+	ways := slices.Repeat([]way{inOneBatch}, 20)
 	ways[3], ways[7], ways[14] = singly(true), singly(false), singly(true)
+	return ways
+}
+
+// newPublishers cuts documents into spans, which take turns in the ways.
+func newPublishers(documents int, made func(first, n int) []string, ways ...way) *publishers {
 	p := &publishers{documents: made}
 	for first := 0; first < documents; first += spanLength {
 		p.open = append(p.open, span{first, min(spanLength, documents-first), ways[len(p.open)%len(ways)]})
@@ -384,7 +392,7 @@ func inOneBatch(ctx context.Context, conn *journal.Conn, orders []string) (int, 
 }
 
 // singly publishes one document after the other.
-func singly(withKey bool) func(context.Context, *journal.Conn, []string) (int, error) {
+func singly(withKey bool) way {
 	return func(ctx context.Context, conn *journal.Conn, orders []string) (int, error) {
 		for i, o := range orders {
 			m, err := keyed(o)
