@@ -29,6 +29,7 @@ type Bucket struct {
 	name   string
 	stream string
 	prefix string // of subjects, ends in a dot
+	single bool   // it keeps one value of each key
 }
 
 // Entry is what a bucket holds under a key.
@@ -54,7 +55,9 @@ func (c *Conn) EnsureBucket(ctx context.Context, cfg BucketConfig) (*Bucket, err
 	}
 	b := &Bucket{c: c, name: cfg.Name, stream: "KV_" + cfg.Name, prefix: "$KV." + cfg.Name + "."}
 	stream := b.config(cfg)
+	b.single = stream.MaxMsgsPerSubject == 1
 	_, err := c.ensure(ctx, stream, func(have jetstream.StreamConfig) jetstream.StreamConfig {
+		b.single = have.MaxMsgsPerSubject == 1
 		want := have
 		want.Description = stream.Description
 		want.AllowAtomicPublish, want.AllowDirect, want.AllowRollup = true, true, false
@@ -72,9 +75,11 @@ func (c *Conn) EnsureBucket(ctx context.Context, cfg BucketConfig) (*Bucket, err
 // Bucket opens a bucket that is there. ErrNoStream when it is not.
 func (c *Conn) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	b := &Bucket{c: c, name: name, stream: "KV_" + name, prefix: "$KV." + name + "."}
-	if _, err := c.streamInfo(ctx, b.stream); err != nil {
+	info, err := c.streamInfo(ctx, b.stream)
+	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", name, err)
 	}
+	b.single = info.Config.MaxMsgsPerSubject == 1
 	return b, nil
 }
 
@@ -234,12 +239,12 @@ func (b *Bucket) entry(m *Message) Entry {
 	return e
 }
 
-// readerConfig reads all that is there: the stream keeps one message for each
-// key. To ask for the last one of each would give the same, but make the
-// server list all keys in memory first.
+// readerConfig reads the last value of each key. Of a bucket that keeps no others
+// that is all that is there: to ask for the last ones would make the server list
+// all keys in memory first.
 func (b *Bucket) readerConfig(prefix string) (ReaderConfig, error) {
 	filter, err := b.filter(prefix)
-	return ReaderConfig{Stream: b.stream, Filter: filter, Name: "scan"}, err
+	return ReaderConfig{Stream: b.stream, Filter: filter, Name: "scan", lastPerSubject: !b.single}, err
 }
 
 // Scan calls fn with the entry of every key below a dotted prefix, "" for all;

@@ -109,6 +109,9 @@ func (p *pump) create(ctx context.Context) error {
 	}
 	if p.pos == 0 {
 		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverAllPolicy, 0
+		if cfg.lastPerSubject {
+			want.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
+		}
 	}
 	subject := "CONSUMER.CREATE." + cfg.Stream + "." + p.name
 	if cfg.Filter != "" {

@@ -26,7 +26,8 @@ type ReaderConfig struct {
 	Wake     chan<- struct{} // nudged, without waiting, when there is something new to see
 	Metadata map[string]string
 
-	heartbeat time.Duration // usualBeat; shorter in tests
+	heartbeat      time.Duration // usualBeat; shorter in tests
+	lastPerSubject bool          // only the newest message of each subject, then what follows
 }
 
 // ReaderStats counts what a reader went through.
