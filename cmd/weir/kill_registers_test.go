@@ -68,7 +68,7 @@ func TestKillRegisters(t *testing.T) {
 	t.Logf("again with -weir.seed %d -weir.registers %d -weir.kills %d", seed, registers, kills)
 	random := rand.New(rand.NewPCG(seed, 1))
 	path, data := filepath.Join(weirtest.Files(t, registerFlow), "flow.yaml"), t.TempDir()
-	binary := build(t)
+	binary := weirBinary(t)
 	up := func() *upProcess { return launch(t, binary, "up", path, "--port", "0", "--data", data) }
 	pool := newPublishers(documents, func(first, n int) []string {
 		out := make([]string, n)

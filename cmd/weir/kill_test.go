@@ -84,7 +84,7 @@ func TestKillEverything(t *testing.T) {
 	files := maps.Clone(weirtest.Flow)
 	maps.Copy(files, entries)
 	path, data := filepath.Join(weirtest.Files(t, files), "all.yaml"), t.TempDir()
-	binary := build(t)
+	binary := weirBinary(t)
 	up := func() *upProcess { return launch(t, binary, "up", path, "--port", "0", "--data", data) }
 
 	pool := newPublishers(*killDocuments, weirtest.Orders, mixedWays()...)
@@ -113,8 +113,8 @@ func TestKillEverything(t *testing.T) {
 	p.stop(t)
 }
 
-// build gives the weir binary.
-func build(t *testing.T) string {
+// weirBinary gives the weir binary.
+func weirBinary(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "weir")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
