@@ -1,0 +1,3 @@
+export function fromMovements({ doc }) {
+  return { item: doc.item, pieces: doc.pieces, movements: 1 };
+}
