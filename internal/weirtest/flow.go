@@ -172,6 +172,10 @@ func InboxEmpty(t testing.TB, conn *journal.Conn) bool {
 func Rows(t testing.TB, db, query string) map[string]string {
 	t.Helper()
 	d, err := sql.Open("sqlite", db) // the driver that the sink brings
+	if err == nil {
+		d.SetMaxOpenConns(1)
+		_, err = d.Exec("PRAGMA busy_timeout = 60000") // the sink may be at its tables
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
