@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/dop251/goja"
+
+	"weir/document"
 )
 
 // className is the export that makes a module one of the class form.
@@ -224,7 +226,7 @@ func (vm *VM) takeState(v goja.Value) error {
 	next := json.RawMessage(e.dst)
 	if patch {
 		var err error
-		if next, err = mergePatch(vm.class.state, next); err != nil {
+		if next, err = document.MergePatch(vm.class.state, next); err != nil {
 			return fmt.Errorf("merge state: %w", err)
 		}
 	}
@@ -294,39 +296,4 @@ func (vm *VM) runHook(name string, step func() error) (err error) {
 // parseJSON makes a value of the engine, with members of its own that may be changed.
 func (vm *VM) parseJSON(text string) (goja.Value, error) {
 	return vm.parse(goja.Undefined(), vm.rt.ToValue(text))
-}
-
-// mergePatch applies a JSON merge patch (RFC 7396): members replace those of the target, objects go on inside, and
-// null removes.
-func mergePatch(target, patch json.RawMessage) (json.RawMessage, error) {
-	if !isJSONObject(patch) {
-		return patch, nil
-	}
-	var changes map[string]json.RawMessage
-	if err := json.Unmarshal(patch, &changes); err != nil {
-		return nil, err
-	}
-	merged := map[string]json.RawMessage{}
-	if isJSONObject(target) {
-		if err := json.Unmarshal(target, &merged); err != nil {
-			return nil, err
-		}
-	}
-	for name, change := range changes {
-		if string(change) == "null" {
-			delete(merged, name)
-			continue
-		}
-		value, err := mergePatch(merged[name], change)
-		if err != nil {
-			return nil, err
-		}
-		merged[name] = value
-	}
-	return json.Marshal(merged)
-}
-
-func isJSONObject(text json.RawMessage) bool {
-	text = bytes.TrimLeft(text, " \t\r\n")
-	return len(text) > 0 && text[0] == '{'
 }

@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"weir/catalog"
-	"weir/document"
 )
 
 // flush ends a transaction and gives what it published and the state to keep.
@@ -136,29 +135,6 @@ func sameJSON(t *testing.T, got, want string) bool {
 	x, _ := json.Marshal(a)
 	y, _ := json.Marshal(b)
 	return string(x) == string(y)
-}
-
-func TestMergePatch(t *testing.T) {
-	for _, c := range []struct{ target, patch, want string }{
-		{`{"a":"b"}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"b"}`, `{"b":"c"}`, `{"a":"b","b":"c"}`},
-		{`{"a":"b","b":"c"}`, `{"a":null}`, `{"b":"c"}`},
-		{`{"a":["b"]}`, `{"a":"c"}`, `{"a":"c"}`},
-		{`{"a":"c"}`, `{"a":["b"]}`, `{"a":["b"]}`},
-		{`{"a":{"b":"c"}}`, `{"a":{"b":"d","c":null}}`, `{"a":{"b":"d"}}`},
-		{`{"a":[{"b":"c"}]}`, `{"a":[1]}`, `{"a":[1]}`},
-		{`["a"]`, `["c"]`, `["c"]`},
-		{`{"a":"b"}`, `["c"]`, `["c"]`},
-		{`{"a":"b"}`, `null`, `null`},
-		{`{"e":null}`, `{"a":1}`, `{"a":1,"e":null}`},
-		{`[1]`, `{"a":"b","c":null}`, `{"a":"b"}`},
-		{`{}`, `{"a":{"bb":{"ccc":null}}}`, `{"a":{"bb":{}}}`},
-		{`{"n":9007199254740993,"x":1.10}`, `{"y":1e400}`, `{"n":9007199254740993,"x":1.10,"y":1e400}`},
-	} {
-		if got, err := mergePatch(json.RawMessage(c.target), json.RawMessage(c.patch)); err != nil || string(got) != c.want {
-			t.Errorf("%s + %s = %s, %v; want %s", c.target, c.patch, got, err, c.want)
-		}
-	}
 }
 
 // TestRead checks what a method gets: Flow's members, and those that functions get.
@@ -322,25 +298,4 @@ func TestResetForgetsRegisters(t *testing.T) {
 	if got := mustApply(t, vm, `{"k":1}`); got[0] != `{"n":1}` {
 		t.Error(got)
 	}
-}
-
-func FuzzMergePatch(f *testing.F) {
-	f.Add(`{"a":{"b":1}}`, `{"a":{"b":null,"c":[1]}}`)
-	f.Add(`[]`, ` {"a":null}`)
-	f.Add(`{`, `{}`)
-	f.Fuzz(func(t *testing.T, target, patch string) {
-		got, err := mergePatch(json.RawMessage(target), json.RawMessage(patch))
-		var d document.Doc
-		valid := d.Parse([]byte(target)) == nil && d.Parse([]byte(patch)) == nil
-		if valid && (err != nil || !json.Valid(got)) {
-			t.Fatalf("%s + %s = %s, %v", target, patch, got, err)
-		}
-		if err != nil || !valid {
-			return
-		}
-		again, err := mergePatch(got, json.RawMessage(patch))
-		if err != nil || !sameJSON(t, string(again), string(got)) {
-			t.Fatalf("%s + %s = %s, and again %s, %v", target, patch, got, again, err)
-		}
-	})
 }

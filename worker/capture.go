@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/document"
 	"weir/journal"
 	"weir/sinks"
 	"weir/sources"
@@ -143,8 +143,10 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 			}
 		}
 	}
-	if in.State != nil {
-		state, err := nextState(c.state, in.State, in.Merge)
+	if in.State != nil && !in.Merge {
+		c.state = in.State
+	} else if in.State != nil {
+		state, err := document.MergePatch(c.state, in.State)
 		if err != nil {
 			return more, fmt.Errorf("connector state: %w", err)
 		}
@@ -249,46 +251,4 @@ func (p *pulls) end() {
 	p.cancel()
 	p.done.Wait()
 	_ = p.session.Close() // what counts is durable already
-}
-
-// nextState replaces a connector's state, or merges a patch into it as RFC
-// 7396 says.
-func nextState(state, next json.RawMessage, merge bool) (json.RawMessage, error) {
-	if !merge {
-		return next, nil
-	}
-	var target, patch any
-	for _, part := range []struct {
-		text json.RawMessage
-		into *any
-	}{{state, &target}, {next, &patch}} {
-		if len(part.text) == 0 {
-			continue
-		}
-		d := json.NewDecoder(bytes.NewReader(part.text))
-		d.UseNumber()
-		if err := d.Decode(part.into); err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(mergePatch(target, patch))
-}
-
-func mergePatch(target, patch any) any {
-	changes, ok := patch.(map[string]any)
-	if !ok {
-		return patch
-	}
-	object, ok := target.(map[string]any)
-	if !ok {
-		object = map[string]any{}
-	}
-	for name, value := range changes {
-		if value == nil {
-			delete(object, name)
-		} else {
-			object[name] = mergePatch(object[name], value)
-		}
-	}
-	return object
 }
