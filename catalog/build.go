@@ -90,7 +90,8 @@ func (l *loader) keyPointer(p *place, text string, before []string) (document.Po
 	return pointer, ok
 }
 
-func (l *loader) checkKeyTypes(p *place, text string, types, allowed schema.Types) bool {
+func (l *loader) checkKeyTypes(p *place, text string, types schema.Types) bool {
+	const allowed = keyTypes | schema.TypeNull
 	wrong := types &^ allowed
 	if wrong == 0 && types&keyTypes != 0 {
 		return true

@@ -156,7 +156,7 @@ func (l *loader) shuffleType(p *place, source *builtCollection, pointer document
 		l.unknownLocation(p, source, pointer)
 		return 0, false
 	}
-	if !l.checkKeyTypes(p, pointer.String(), sub.Types, keyTypes|schema.TypeNull) {
+	if !l.checkKeyTypes(p, pointer.String(), sub.Types) {
 		return 0, false
 	}
 	return sub.Types &^ schema.TypeNull, true

@@ -111,5 +111,5 @@ func (l *loader) checkGroup(at *place, name string, source *builtCollection, loc
 	}
 	locations[location] = name
 	sub, _ := source.shape.Locate(pointer)
-	l.checkKeyTypes(at, location, sub.Types, keyTypes|schema.TypeNull)
+	l.checkKeyTypes(at, location, sub.Types)
 }

@@ -178,7 +178,7 @@ func (l *loader) checkKeyLocation(p *place, b *builtCollection, pointer document
 		case exists == schema.May && sub.Default == nil:
 			l.errorf(p, "require it and all that it stands in, or give it a default", "%s may be missing%s: every document has its key", pointer, of)
 		default:
-			l.checkKeyTypes(p, pointer.String()+of, sub.Types, keyTypes|schema.TypeNull)
+			l.checkKeyTypes(p, pointer.String()+of, sub.Types)
 			l.checkKeyDefault(p, pointer.String()+of, sub)
 		}
 		defaults = append(defaults, string(sub.Default))

@@ -210,7 +210,7 @@ func (l *loader) checkPartition(b *builtCollection, at *place, name string, v pr
 		case schema.May:
 			l.errorf(v.At, "require it and all that it stands in", "%s may be missing%s: every document is in one partition", pointer, of)
 		default:
-			l.checkKeyTypes(v.At, pointer.String()+of, shape.Types, partitionTypes)
+			l.checkKeyTypes(v.At, pointer.String()+of, shape.Types)
 		}
 	}
 }
