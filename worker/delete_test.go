@@ -75,7 +75,7 @@ func TestRowsAreDeleted(t *testing.T) {
 		}
 		weirtest.Ingest(t, conn, c.Collections["acmeCo/changes"], step.docs...)
 		weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/rows", "acmeCo/changes")
-		weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows")
+		weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows", "acmeCo/rows")
 		weirtest.Same(t, fmt.Sprintf("step %d", i+1), weirtest.Rows(t, db, rowsQuery), step.rows)
 	}
 	history := weirtest.Rows(t, db, `select 'deletions', count(*) from history where flow_document like '%"op":"d"%' group by id having id = 'a'`)
@@ -140,7 +140,7 @@ func TestDeletionsOverRestarts(t *testing.T) {
 	}
 	o.Cut = nil
 	w, _ := weirtest.Run(t, o)
-	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows")
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows", "acmeCo/rows")
 	weirtest.Same(t, "rows", weirtest.Rows(t, filepath.Join(dir, "out.db"), rowsQuery), rows.left)
 	if failed.Load() < 3 {
 		t.Errorf("only %d steps failed", failed.Load())
@@ -167,6 +167,6 @@ func TestDeletionsOverKills(t *testing.T) {
 	}
 	w, _ := weirtest.Run(t, weirtest.Options(t, conn, dir))
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/rows", "acmeCo/changes")
-	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows")
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/rows", "acmeCo/rows")
 	weirtest.Same(t, "rows", weirtest.Rows(t, filepath.Join(dir, "out.db"), rowsQuery), rows.left)
 }

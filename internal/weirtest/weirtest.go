@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,16 +170,20 @@ func State(t testing.TB, w *worker.Worker, kind, task string, state worker.State
 	return Await(t, w, kind, task, string(state), func(s worker.Status) bool { return s.State == state })
 }
 
-// ReadThrough waits until every source of a task is read to its end.
+// ReadThrough waits until every source of a task is read to its end. A source
+// that several transforms or bindings read stands there once for each: one that
+// has read nothing yet has no position.
 func ReadThrough(t testing.TB, w *worker.Worker, conn *journal.Conn, kind, task string, sources ...string) {
 	t.Helper()
-	through := map[string]uint64{}
+	through, readers := map[string]uint64{}, map[string]int{}
 	for _, source := range sources {
 		through[source] = LastSeq(t, conn, source)
+		readers[source]++
 	}
 	Await(t, w, kind, task, "through its sources", func(s worker.Status) bool {
 		for source, seq := range through {
-			if PositionOf(s, source) < seq {
+			lowest, count := positionsOf(s, source)
+			if seq > 0 && (lowest < seq || count < readers[source]) {
 				return false
 			}
 		}
@@ -188,16 +193,23 @@ func ReadThrough(t testing.TB, w *worker.Worker, conn *journal.Conn, kind, task 
 
 // PositionOf gives the lowest position that a task has in a source.
 func PositionOf(s worker.Status, source string) uint64 {
-	lowest, found := ^uint64(0), false
-	for key, seq := range s.Positions {
-		if len(key) > len(source) && key[len(key)-len(source)-1:] == "/"+source {
-			lowest, found = min(lowest, seq), true
-		}
-	}
-	if !found {
-		return 0
-	}
+	lowest, _ := positionsOf(s, source)
 	return lowest
+}
+
+// positionsOf gives the lowest of a task's positions in a source, 0 when there
+// is none, and how many there are.
+func positionsOf(s worker.Status, source string) (lowest uint64, count int) {
+	for key, seq := range s.Positions {
+		if !strings.HasSuffix(key, "/"+source) {
+			continue
+		}
+		if count == 0 || seq < lowest {
+			lowest = seq
+		}
+		count++
+	}
+	return lowest, count
 }
 
 // LastSeq gives the sequence of the newest document of a collection, 0 when
