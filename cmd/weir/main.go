@@ -56,7 +56,7 @@ func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:           "weir",
 		Short:         "Data Flows on NATS JetStream",
-		Long:          "Weir keeps Data Flows running on NATS JetStream: collections of JSON documents,\nderivations in JavaScript, and materializations that keep destinations up to date.",
+		Long:          "Weir keeps Data Flows running on NATS JetStream: collections of JSON documents,\nderivations in JavaScript and SQL, and materializations that keep destinations up to date.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
