@@ -19,10 +19,10 @@ import (
 // Limits bound what a shard holds in memory and how long it lets things take.
 // The zero value of a field means its default.
 type Limits struct {
-	ReadAhead     int           // bytes read ahead of the loop, over all sources; 8 MiB
+	ReadAhead     int           // bytes read ahead of the loop, over all sources; 4 MiB
 	BatchBytes    int           // bytes of documents in one transaction; 8 MiB
 	SinkBytes     int           // bytes of documents read in one transaction of a materialization; 32 MiB
-	CombineMemory int           // bytes that combining keeps in memory before it spills; 8 MiB
+	CombineMemory int           // bytes that combining keeps in memory before it spills; 6 MiB
 	Registers     int           // bytes of registers in memory; a derivation that has more keeps them on disk; 64 MiB
 	TxnAge        time.Duration // a busy transaction closes after it; 1 s
 	Rest          time.Duration // quiet time after which progress is flushed; 300 ms
@@ -42,10 +42,10 @@ func (l Limits) withDefaults() Limits {
 			*v = d
 		}
 	}
-	set(&l.ReadAhead, 8<<20)
+	set(&l.ReadAhead, 4<<20)
 	set(&l.BatchBytes, 8<<20)
 	set(&l.SinkBytes, 32<<20)
-	set(&l.CombineMemory, 8<<20)
+	set(&l.CombineMemory, 6<<20)
 	set(&l.Registers, 64<<20)
 	set(&l.Attempts, 4)
 	last(&l.TxnAge, time.Second)
