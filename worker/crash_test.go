@@ -125,28 +125,14 @@ func TestErrorAtEveryPoint(t *testing.T) {
 	conn := weirtest.Connect(t, s)
 	c := weirtest.Publish(t, conn, weirtest.Files(t, weirtest.Flow))
 	o := weirtest.Options(t, conn, dir)
-	var failed atomic.Int64
-	pending := map[string]*atomic.Int64{}
-	for _, point := range cuts {
-		fields := strings.Fields(point)
-		nth, _ := strconv.Atoi(fields[2])
-		pending[fields[0]+" "+fields[1]] = &atomic.Int64{}
-		pending[fields[0]+" "+fields[1]].Store(int64(nth))
-	}
-	o.Cut = func(task, point string) error {
-		if left := pending[task+" "+point]; left != nil && left.Add(-1) == 0 {
-			failed.Add(1)
-			return errors.New("cut at " + point)
-		}
-		return nil
-	}
+	failed, points := failAt(&o, cuts)
 	w, _ := weirtest.Run(t, o)
 	next := 0
 	pace := time.NewTicker(15 * time.Millisecond) // the flow rests now and then, so that it flushes
 	defer pace.Stop()
-	for deadline := time.Now().Add(weirtest.Patience); failed.Load() < int64(len(pending)-1); { // flush.between needs small batches
+	for deadline := time.Now().Add(weirtest.Patience); failed.Load() < int64(points-1); { // flush.between needs small batches
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d points failed", failed.Load(), len(pending))
+			t.Fatalf("%d of %d points failed", failed.Load(), points)
 		}
 		weirtest.Ingest(t, conn, c.Collections["acmeCo/orders"], weirtest.Orders(next, 40)...)
 		weirtest.Send(t, conn, "weir.pub.acmeCo/orders", weirtest.Orders(next+40, 3)...)
@@ -229,4 +215,25 @@ func checkFlow(t *testing.T, conn *journal.Conn, w *worker.Worker, c *catalog.Ca
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/totals", "acmeCo/orders")
 	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/numbered", "acmeCo/totals")
 	weirtest.CheckFlow(t, conn, c, db, n, false)
+}
+
+// failAt makes a worker fail once at each of the points, "<task> <point> <nth
+// time>", and counts what failed of how many.
+func failAt(o *worker.Options, cuts []string) (failed *atomic.Int64, points int) {
+	failed = &atomic.Int64{}
+	pending := map[string]*atomic.Int64{}
+	for _, point := range cuts {
+		fields := strings.Fields(point)
+		nth, _ := strconv.Atoi(fields[2])
+		pending[fields[0]+" "+fields[1]] = &atomic.Int64{}
+		pending[fields[0]+" "+fields[1]].Store(int64(nth))
+	}
+	o.Cut = func(task, point string) error {
+		if left := pending[task+" "+point]; left != nil && left.Add(-1) == 0 {
+			failed.Add(1)
+			return errors.New("cut at " + point)
+		}
+		return nil
+	}
+	return failed, len(pending)
 }

@@ -1,12 +1,10 @@
 package worker_test
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -153,28 +151,14 @@ func TestCycleWithErrors(t *testing.T) {
 	conn, dir := weirtest.Connect(t, weirtest.Server(t)), t.TempDir()
 	c := weirtest.Publish(t, conn, weirtest.Files(t, cycle))
 	o := weirtest.Options(t, conn, dir)
-	pending := map[string]*atomic.Int64{}
-	for _, point := range cycleCuts {
-		fields := strings.Fields(point)
-		nth, _ := strconv.Atoi(fields[2])
-		pending[fields[0]+" "+fields[1]] = &atomic.Int64{}
-		pending[fields[0]+" "+fields[1]].Store(int64(nth))
-	}
-	var failed atomic.Int64
-	o.Cut = func(task, point string) error {
-		if left := pending[task+" "+point]; left != nil && left.Add(-1) == 0 {
-			failed.Add(1)
-			return errors.New("cut at " + point)
-		}
-		return nil
-	}
+	failed, points := failAt(&o, cycleCuts)
 	w, _ := weirtest.Run(t, o)
 	next := 0
 	pace := time.NewTicker(15 * time.Millisecond) // the flow rests now and then, so that it flushes
 	defer pace.Stop()
-	for deadline := time.Now().Add(weirtest.Patience); failed.Load() < int64(len(pending)); <-pace.C {
+	for deadline := time.Now().Add(weirtest.Patience); failed.Load() < int64(points); <-pace.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d points failed", failed.Load(), len(pending))
+			t.Fatalf("%d of %d points failed", failed.Load(), points)
 		}
 		next = pourCycle(t, conn, c, next)
 	}
