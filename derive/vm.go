@@ -2,7 +2,6 @@ package derive
 
 import (
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/dop251/goja"
@@ -92,12 +91,6 @@ type VM struct {
 
 // maxFrames is how many frames a VM keeps between calls: the document and a few states of its register.
 const maxFrames = 8
-
-// output is one document that a function returned: bytes of the source document, or a part of buf.
-type output struct {
-	raw        []byte
-	start, end int
-}
 
 // NewVM makes a VM and runs the module's body in it. The error is a *ModuleError when the module is to blame.
 func (p *Program) NewVM(o VMOptions) (*VM, error) {
@@ -194,19 +187,6 @@ func (vm *VM) Apply(transform int, d *document.Doc, meta Meta, emit func(raw []b
 	return vm.emitOutputs(emit)
 }
 
-func (vm *VM) emitOutputs(emit func(raw []byte) error) error {
-	for _, o := range vm.outputs {
-		raw := o.raw
-		if raw == nil {
-			raw = vm.buf[o.start:o.end:o.end]
-		}
-		if err := emit(raw); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (vm *VM) begin(transform int, d *document.Doc, meta Meta) {
 	t := &vm.program.transforms[transform]
 	if meta.Transform == "" {
@@ -296,145 +276,12 @@ func (vm *VM) engineError(function string, x any) *CallError {
 	return vm.callError(function, fmt.Errorf("the JavaScript engine failed: %v", x))
 }
 
-// settled gives a promise's result; microtasks have run by now, so a promise without one never gets any.
-func (vm *VM) settled(v goja.Value) (goja.Value, error) {
-	o, ok := v.(*goja.Object)
-	if !ok || !isPromise(o) {
-		return v, nil
-	}
-	p := o.Export().(*goja.Promise)
-	switch p.State() {
-	case goja.PromiseStateFulfilled:
-		return p.Result(), nil
-	case goja.PromiseStateRejected:
-		vm.trackRejection(p, goja.PromiseRejectionHandle)
-		return nil, vm.rethrow(p.Result())
-	}
-	return nil, shapeError("returns a promise that nothing resolves: there are no timers and no I/O to wait for")
-}
-
-func isPromise(o *goja.Object) bool { return o.ExportType() == reflect.TypeFor[*goja.Promise]() }
-
-// rethrow makes an error of a promise's reason, with the stack of the place where it was thrown.
-func (vm *VM) rethrow(reason goja.Value) error {
-	return vm.inside(func() { panic(reason) })
-}
-
 // inside runs fn where the engine catches what JavaScript throws.
 func (vm *VM) inside(fn func()) error {
 	vm.job = fn
 	_, err := vm.enter(goja.Undefined())
 	vm.job = nil
 	return err
-}
-
-// trackRejection keeps the promises that were rejected without anybody handling them.
-func (vm *VM) trackRejection(p *goja.Promise, operation goja.PromiseRejectionOperation) {
-	if operation == goja.PromiseRejectionReject {
-		vm.rejections = append(vm.rejections, p)
-		return
-	}
-	for i, other := range vm.rejections {
-		if other == p {
-			vm.rejections = append(vm.rejections[:i], vm.rejections[i+1:]...)
-			return
-		}
-	}
-}
-
-// lostRejection is the error of a promise that failed and that nobody awaited.
-func (vm *VM) lostRejection() error {
-	if len(vm.rejections) == 0 {
-		return nil
-	}
-	reason := vm.rejections[0].Result()
-	vm.rejections = vm.rejections[:0]
-	return vm.rethrow(reason)
-}
-
-// shapeError is about what a function returns.
-type shapeError string
-
-func (e shapeError) Error() string { return string(e) }
-
-const wantShape = ": return an array of documents (objects), one document, or nothing"
-
-// collect turns what a function returned into outputs.
-func (vm *VM) collect(v goja.Value) error {
-	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
-		return nil
-	}
-	o, ok := v.(*goja.Object)
-	if !ok {
-		return shapeError("returns the wrong shape, " + kindOf(v) + wantShape)
-	}
-	if vm.untouched(o) {
-		return nil
-	}
-	var err error
-	if thrown := vm.inside(func() { err = vm.encodeOutputs(o) }); thrown != nil {
-		return thrown
-	}
-	return err
-}
-
-// untouched adds an object of a document that nobody changed: its bytes are an output as they are.
-func (vm *VM) untouched(o *goja.Object) bool {
-	if o.ExportType() != vm.kinds.object {
-		return false
-	}
-	l := o.Export().(*lazyObject)
-	if l.dirty || l.gen != l.f.gen {
-		return false
-	}
-	vm.outputs = append(vm.outputs, output{raw: l.f.doc.Raw(l.node)})
-	return true
-}
-
-func (vm *VM) encodeOutputs(o *goja.Object) error {
-	if o.ClassName() != "Array" {
-		return vm.encodeOutput(o, "")
-	}
-	n := int(o.Get("length").ToInteger())
-	for i := 0; i < n; i++ {
-		v := o.Get(index(i))
-		x, ok := v.(*goja.Object)
-		if !ok || isPromise(x) {
-			return shapeError(fmt.Sprintf("returns the wrong shape, an array with %s at [%d]%s", kindOf(v), i, wantShape))
-		}
-		if vm.untouched(x) {
-			continue
-		}
-		if err := vm.encodeOutput(x, fmt.Sprintf("[%d]", i)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (vm *VM) encodeOutput(o *goja.Object, where string) error {
-	start := len(vm.buf)
-	e := encoder{vm: vm, dst: vm.buf, limit: vm.options.MaxOutputBytes, stack: vm.stack[:0]}
-	ok := e.value(o)
-	vm.buf, vm.stack = e.dst, e.stack[:0]
-	switch {
-	case e.err != nil:
-		e.err.path = where + e.err.path
-		return shapeError("returns a document that cannot be encoded: " + e.err.Error())
-	case len(vm.buf) > e.limit:
-		return shapeError(fmt.Sprintf("returns more than %d bytes", e.limit))
-	case !ok || vm.buf[start] != '{':
-		return shapeError("returns the wrong shape, " + kindOf(o) + located(where) + wantShape)
-	}
-	vm.outputs = append(vm.outputs, output{start: start, end: len(vm.buf)})
-	return nil
-}
-
-func located(where string) string {
-	if where == "" {
-		return ""
-	}
-	return " at " + where
 }
 
 // LoadRegister puts a restored register in place; a nil value deletes. It does not count as a change. The error is a
