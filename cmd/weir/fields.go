@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +13,7 @@ import (
 )
 
 // fields holds the flags of `weir fields`.
-type fields struct{ output string }
+type fields struct{ results }
 
 func fieldsCommand() *cobra.Command {
 	f := &fields{}
@@ -38,7 +36,7 @@ under fields; WHY says what speaks for or against it.`,
 			return f.run(args[0], args[1:], cmd.OutOrStdout())
 		},
 	}
-	c.Flags().StringVarP(&f.output, "output", "o", "table", "table or json")
+	f.results.flags(c)
 	return c
 }
 
@@ -56,7 +54,7 @@ type field struct {
 }
 
 func (f *fields) run(path string, names []string, out io.Writer) error {
-	if err := oneOf("output", f.output, "table", "json"); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	c, err := catalog.Load(path)
@@ -78,20 +76,17 @@ func (f *fields) run(path string, names []string, out io.Writer) error {
 		}
 		all = append(all, one)
 	}
-	if f.output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
-	}
-	for i, one := range all {
-		if i > 0 {
-			fmt.Fprintln(out)
+	return f.write(out, all, func(s *sheet) {
+		for i, one := range all {
+			if i > 0 {
+				s.line("")
+			}
+			if len(all) > 1 {
+				s.line("%s", one.Collection)
+			}
+			s.table(one.table())
 		}
-		if err := one.print(out, len(all) > 1); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // describeFields decides on a collection's fields as for an endpoint that takes
@@ -136,20 +131,16 @@ func why(p sinks.Projection, d sinks.Decision) string {
 	return strings.TrimPrefix(d.Reason, "not selected: ")
 }
 
-func (a fieldsOf) print(out io.Writer, titled bool) error {
-	if titled {
-		fmt.Fprintln(out, a.Collection)
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "  FIELD\tLOCATION\tTYPES\tEXISTS\tWHY")
+func (a fieldsOf) table() *table {
+	t := newTable("  FIELD", "LOCATION", "TYPES", "EXISTS", "~WHY")
 	for _, f := range a.Fields {
 		mark := " "
 		if f.Selected {
 			mark = "+"
 		}
-		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\n", mark, f.Field, location(f.Projection), types(f.Inference), strings.ToLower(f.Inference.Exists), f.Why)
+		t.add(mark+" "+f.Field, location(f.Projection), types(f.Inference), strings.ToLower(f.Inference.Exists), f.Why)
 	}
-	return w.Flush()
+	return t
 }
 
 func location(p sinks.Projection) string {

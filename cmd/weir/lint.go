@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -12,7 +11,7 @@ import (
 )
 
 func lintCommand() *cobra.Command {
-	var output string
+	r := results{}
 	var strict bool
 	c := &cobra.Command{
 		Use:   "lint CATALOG",
@@ -27,7 +26,7 @@ catalog or the command line is wrong.`,
   weir lint examples/orders --strict -o json`,
 		Args: exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := oneOf("output", output, "text", "json"); err != nil {
+			if err := r.check(); err != nil {
 				return err
 			}
 			c, err := catalog.Load(args[0])
@@ -35,7 +34,7 @@ catalog or the command line is wrong.`,
 				return err
 			}
 			warnings := warningsOf(c)
-			if err := writeWarnings(cmd.OutOrStdout(), output, warnings); err != nil {
+			if err := writeWarnings(cmd.OutOrStdout(), &r, warnings); err != nil {
 				return err
 			}
 			if strict && len(warnings) > 0 {
@@ -44,7 +43,7 @@ catalog or the command line is wrong.`,
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", "text", "text or json")
+	r.flags(c, formText, formJSON, formYAML)
 	c.Flags().BoolVar(&strict, "strict", false, "end with exit code 1 when there are warnings")
 	return c
 }
@@ -59,29 +58,23 @@ func warningsOf(c *catalog.Catalog) []lint.Warning {
 	}})
 }
 
-func writeWarnings(out io.Writer, output string, warnings []lint.Warning) error {
-	if output == "json" {
-		if warnings == nil {
-			warnings = []lint.Warning{}
+func writeWarnings(out io.Writer, r *results, warnings []lint.Warning) error {
+	if warnings == nil {
+		warnings = []lint.Warning{} // a list, even when it is empty
+	}
+	return r.write(out, warnings, func(s *sheet) {
+		for _, w := range warnings {
+			s.line("%s:%d: %s: %s: %s\n    why: %s\n    do:  %s", w.File, w.Line, s.paint(bad, w.Rule), w.Name, w.What, w.Why, w.Do)
 		}
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(warnings)
-	}
-	c := colors(out)
-	for _, w := range warnings {
-		fmt.Fprintf(out, "%s:%d: %s%s%s: %s: %s\n    why: %s\n    do:  %s\n", w.File, w.Line, c.Expected, w.Rule, c.End, w.Name, w.What, w.Why, w.Do)
-	}
-	switch len(warnings) {
-	case 0:
-		fmt.Fprintln(out, "no warnings")
-	case 1:
-		fmt.Fprintln(out, "1 warning")
-	default:
-		fmt.Fprintf(out, "%d warnings\n", len(warnings))
-	}
-	return nil
+		switch len(warnings) {
+		case 0:
+			s.line("no warnings")
+		case 1:
+			s.line("1 warning")
+		default:
+			s.line("%d warnings", len(warnings))
+		}
+	})
 }
 
 // printWarnings tells whoever asked for more about the warnings of a catalog

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -22,13 +21,6 @@ import (
 
 // version is set by release builds (-ldflags "-X main.version=...").
 var version = "dev"
-
-// Exit codes.
-const (
-	exitFailed      = 1 // the command ran and failed
-	exitInvalid     = 2 // the catalog or the command line is wrong
-	exitEnvironment = 3 // a server cannot be reached, a port is taken
-)
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -56,7 +48,7 @@ func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:           "weir",
 		Short:         "Data Flows on NATS JetStream",
-		Long:          "Weir keeps Data Flows running on NATS JetStream: collections of JSON documents,\nderivations in JavaScript and SQL, and materializations that keep destinations up to date.",
+		Long:          "Weir keeps Data Flows running on NATS JetStream: collections of JSON documents,\nderivations in JavaScript and SQL, and materializations that keep destinations up to date.\n\nExit codes: 0 done, 1 failed, 2 the catalog or the command line is wrong, 3 a server or\nanother thing around weir is not there, 4 the answer is no: a wait ran out, a check\nfound something.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 
@@ -101,6 +93,7 @@ func exitCode(err error) int {
 	var (
 		usage       *usageError
 		environment *environmentError
+		no          *noError
 		faults      catalog.Errors
 	)
 	switch {
@@ -108,6 +101,8 @@ func exitCode(err error) int {
 		return exitInvalid
 	case errors.As(err, &environment):
 		return exitEnvironment
+	case errors.As(err, &no):
+		return exitNo
 	}
 	return exitFailed
 }
@@ -131,15 +126,6 @@ func noArguments(cmd *cobra.Command, args []string) error {
 		return &usageError{fmt.Errorf("%s takes no arguments, but there is %s", cmd.Name(), strings.Join(args, " "))}
 	}
 	return nil
-}
-
-// oneOf refuses a flag's value that is none of those allowed.
-func oneOf(flag, value string, allowed ...string) error {
-	if slices.Contains(allowed, value) {
-		return nil
-	}
-	last := len(allowed) - 1
-	return &usageError{fmt.Errorf("--%s %s is unknown: %s or %s", flag, value, strings.Join(allowed[:last], ", "), allowed[last])}
 }
 
 // exactlyOne is the arguments' rule of commands that take one thing.

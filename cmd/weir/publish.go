@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
 	"path/filepath"
 
@@ -15,9 +13,9 @@ import (
 
 type publish struct {
 	connection
-	data   string
-	keep   bool
-	output string
+	results
+	data string
+	keep bool
 }
 
 func publishCommand() *cobra.Command {
@@ -37,12 +35,12 @@ gone from it stops, its streams stay. To publish documents, see "weir ingest".`,
 	p.connection.flags(c)
 	c.Flags().StringVar(&p.data, "data", "", "the workers' data directory, for relative paths of endpoints")
 	c.Flags().BoolVar(&p.keep, "keep", false, "leave running what is gone from the catalog")
-	c.Flags().StringVarP(&p.output, "output", "o", "text", "text or json")
+	p.results.flags(c)
 	return c
 }
 
 func (p *publish) run(ctx context.Context, path string, out, problems io.Writer) error {
-	if err := oneOf("output", p.output, "text", "json"); err != nil {
+	if err := p.check(); err != nil {
 		return err
 	}
 	root, err := filepath.Abs(path)
@@ -67,19 +65,17 @@ func (p *publish) run(ctx context.Context, path string, out, problems io.Writer)
 	if err != nil {
 		return err
 	}
-	if p.output == "json" {
-		return json.NewEncoder(out).Encode(done)
-	}
-	for _, part := range []struct {
-		what  string
-		names []string
-	}{{"created", done.Created}, {"changed", done.Changed}, {"removed", done.Removed}, {"unchanged", done.Unchanged}} {
-		for _, name := range part.names {
-			fmt.Fprintf(out, "%-9s  %s\n", part.what, name)
+	return p.write(out, done, func(s *sheet) {
+		for _, part := range []struct {
+			what  string
+			names []string
+		}{{"created", done.Created}, {"changed", done.Changed}, {"removed", done.Removed}, {"unchanged", done.Unchanged}} {
+			for _, name := range part.names {
+				s.line("%-9s  %s", part.what, name)
+			}
 		}
-	}
-	if done.ID == "" {
-		fmt.Fprintln(out, "nothing to publish")
-	}
-	return nil
+		if done.ID == "" {
+			s.line("nothing to publish")
+		}
+	})
 }

@@ -3,11 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"weir/worker"
 )
@@ -51,7 +48,9 @@ func (s *screen) show(all []worker.Status) {
 	if s.lines > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\x1b[J", s.lines)
 	}
-	text := statusTable(all, s.before, now.Sub(s.at), s.width())
+	page := newSheet(s.out)
+	page.table(statusTable(all, s.before, now.Sub(s.at), page.blockWidth()))
+	text := page.b.String()
 	b.WriteString(text)
 	b.WriteString("Ctrl-C stops.\n")
 	s.lines = strings.Count(text, "\n") + 1
@@ -88,21 +87,6 @@ func (s *screen) remember(all []worker.Status, now time.Time) {
 	for _, t := range all {
 		s.before[statusName(t)] = t
 	}
-}
-
-// width is that of the terminal, in columns.
-func (s *screen) width() int {
-	if f, ok := s.out.(*os.File); ok {
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 40 {
-			return w
-		}
-	}
-	return 100
-}
-
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func statusName(t worker.Status) string { return t.Kind + " " + t.Task + " " + t.Shard }

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
@@ -17,7 +15,7 @@ import (
 
 type status struct {
 	connection
-	output string
+	results
 }
 
 func statusCommand() *cobra.Command {
@@ -32,12 +30,12 @@ func statusCommand() *cobra.Command {
 		},
 	}
 	s.connection.flags(c)
-	c.Flags().StringVarP(&s.output, "output", "o", "table", "table or json")
+	s.results.flags(c)
 	return c
 }
 
 func (s *status) run(ctx context.Context, out io.Writer) error {
-	if err := oneOf("output", s.output, "table", "json"); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
 	conn, err := s.open(ctx, "status", s.logger(zapcore.WarnLevel))
@@ -49,62 +47,49 @@ func (s *status) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if s.output == "json" {
-		if all == nil {
-			all = []worker.Status{} // a list, even when it is empty
+	if all == nil {
+		all = []worker.Status{} // a list, even when it is empty
+	}
+	return s.write(out, all, func(sheet *sheet) {
+		if len(all) == 0 {
+			sheet.line("no tasks: publish a catalog with `weir publish`, and run `weir serve`")
+			return
 		}
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(all)
-	}
-	if len(all) == 0 {
-		fmt.Fprintln(out, "no tasks: publish a catalog with `weir publish`, and run `weir serve`")
-		return nil
-	}
-	fmt.Fprint(out, statusTable(all, nil, 0, 1000))
-	return nil
+		sheet.table(statusTable(all, nil, 0, sheet.blockWidth()))
+	})
 }
 
-// statusTable draws one line a task, and below it why it stands still. With
+// statusTable has one row a task, and below it why it stands still. With
 // an earlier status it shows documents a second, else totals.
-func statusTable(all []worker.Status, before map[string]worker.Status, elapsed time.Duration, width int) string {
-	head := []string{"TASK", "KIND", "STATE", "IN", "OUT", "LAG"}
+func statusTable(all []worker.Status, before map[string]worker.Status, elapsed time.Duration, width int) *table {
+	t := newTable("~TASK", "KIND", "STATE", ">IN", ">OUT", ">LAG")
 	if before != nil {
-		head[3], head[4] = "IN/S", "OUT/S"
+		t = newTable("~TASK", "KIND", "STATE", ">IN/S", ">OUT/S", ">LAG")
 	}
-	rows := [][]string{head}
-	for _, t := range all {
-		in, out := fmt.Sprint(t.In), fmt.Sprint(t.Out)
-		if old, ok := before[statusName(t)]; ok && elapsed > 0 {
-			in, out = rate(old.In, t.In, elapsed), rate(old.Out, t.Out, elapsed)
+	for _, one := range all {
+		in, out := fmt.Sprint(one.In), fmt.Sprint(one.Out)
+		if old, ok := before[statusName(one)]; ok && elapsed > 0 {
+			in, out = rate(old.In, one.In, elapsed), rate(old.Out, one.Out, elapsed)
 		}
-		rows = append(rows, []string{t.Task, t.Kind, string(t.State), in, out, fmt.Sprint(t.Lag)})
+		t.add(one.Task, one.Kind, cell{string(one.State), stateColor(one.State)}, in, out, one.Lag)
+		var why strings.Builder
+		writeWhy(&why, one, width)
+		t.below(why.String())
 	}
-	widths := make([]int, len(head))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
+	return t
+}
+
+// stateColor shows what needs somebody.
+func stateColor(s worker.State) color {
+	switch s {
+	case worker.StateFailed:
+		return bad
+	case worker.StateRetrying, worker.StatePending:
+		return warns
+	case worker.StateRunning:
+		return good
 	}
-	var b strings.Builder
-	for i, row := range rows {
-		for j, cell := range row {
-			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
-			if j >= 3 {
-				b.WriteString(pad + cell)
-			} else {
-				b.WriteString(cell + pad)
-			}
-			if j+1 < len(row) {
-				b.WriteString("  ")
-			}
-		}
-		b.WriteString("\n")
-		if i > 0 {
-			writeWhy(&b, all[i-1], width)
-		}
-	}
-	return b.String()
+	return faint
 }
 
 // writeWhy explains a task that stands still, or waits.
@@ -141,42 +126,6 @@ func writeWaits(b *strings.Builder, t worker.Status, width int) {
 	if !first.IsZero() {
 		block(b, "waits until", first.Local().Format(time.DateTime)+" for a readDelay", width)
 	}
-}
-
-// maxLines bounds what one label may fill.
-const maxLines = 4
-
-// block writes a labelled text, broken between words into lines of the width;
-// only a word that is longer than a line is broken itself.
-func block(b *strings.Builder, label, text string, width int) {
-	const indent = 14
-	room := width - indent - 1
-	var line []rune
-	lines := 0
-	end := func() {
-		if len(line) > 0 && lines < maxLines {
-			fmt.Fprintf(b, "%*s %s\n", indent-1, label, string(line))
-			label = ""
-			lines++
-		}
-		line = line[:0]
-	}
-	for _, word := range strings.Fields(text) {
-		runes := []rune(word)
-		if len(line) > 0 && len(line)+1+len(runes) > room {
-			end()
-		}
-		if len(line) > 0 {
-			line = append(line, ' ')
-		}
-		for len(line)+len(runes) > room {
-			n := room - len(line)
-			line, runes = append(line, runes[:n]...), runes[n:]
-			end()
-		}
-		line = append(line, runes...)
-	}
-	end()
 }
 
 // rate is the growth of a counter, a second. A counter that fell has begun

@@ -50,6 +50,13 @@ func tasks() []worker.Status {
 	}
 }
 
+// drawn draws a table as a terminal of the width shows it, without colours.
+func drawn(t *table, width int) string {
+	s := &sheet{width: width}
+	s.table(t)
+	return s.b.String()
+}
+
 func TestStatusTable(t *testing.T) {
 	want := `TASK           KIND             STATE        IN  OUT  LAG
 acmeCo/totals  derivation       running   12000  300    7
@@ -67,7 +74,7 @@ acmeCo/db      materialization  retrying      0    0    0
      again at 03:04:05
 acmeCo/off     capture          disabled      0    0    0
 `
-	if got := statusTable(tasks(), nil, 0, 60); got != want {
+	if got := drawn(statusTable(tasks(), nil, 0, 60), 60); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -90,7 +97,7 @@ acmeCo/große   derivation       failed       2      4    0
 acmeCo/db      materialization  retrying     0      0    0
 acmeCo/off     capture          disabled     0      0    0
 `
-	if got := statusTable(all, before, 2*time.Second, 60); got != want {
+	if got := drawn(statusTable(all, before, 2*time.Second, 60), 60); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -104,7 +111,7 @@ acmeCo/große  derivation  failed   1    0    0
           why totals.js:3: at sequence 17 {"id":"o-1"} is wrong
           fix mend the module and publish it
 `
-	if got := statusTable(all, nil, 0, 80); got != want {
+	if got := drawn(statusTable(all, nil, 0, 80), 80); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -171,7 +178,7 @@ func TestStatusWaits(t *testing.T) {
 acmeCo/totals  derivation  running  12000  300    7
   waits until 2026-01-02 03:04:05 for a readDelay
 `
-	if got := statusTable(late, nil, 0, 60); got != want {
+	if got := drawn(statusTable(late, nil, 0, 60), 60); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }

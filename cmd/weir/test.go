@@ -18,8 +18,8 @@ import (
 
 // tests holds the flags of `weir test`.
 type tests struct {
+	results
 	filter  string
-	output  string
 	update  bool
 	watch   bool
 	verbose bool
@@ -50,7 +50,7 @@ Exit codes: 0 all tests pass, 1 some fail, 2 the catalog or the command line is 
 		Args: exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			t.path, t.out, t.colors = args[0], cmd.OutOrStdout(), colors(cmd.OutOrStdout())
-			if err := t.check(); err != nil {
+			if err := t.checkFlags(); err != nil {
 				return err
 			}
 			if t.watch {
@@ -61,7 +61,7 @@ Exit codes: 0 all tests pass, 1 some fail, 2 the catalog or the command line is 
 	}
 	f := c.Flags()
 	f.StringVar(&t.filter, "filter", "", "run only the tests whose names match a regular expression")
-	f.StringVarP(&t.output, "output", "o", "text", "text, json or junit")
+	t.results.flags(c, formText, formJSON, "junit")
 	f.BoolVar(&t.update, "update", false, "rewrite what failing verify steps expect")
 	f.BoolVarP(&t.watch, "watch", "w", false, "go on, and run what a change of a file affects")
 	f.BoolVarP(&t.verbose, "verbose", "v", false, "say more of tests that pass: what they are about, and what modules print")
@@ -70,18 +70,18 @@ Exit codes: 0 all tests pass, 1 some fail, 2 the catalog or the command line is 
 
 // colors are those of a terminal.
 func colors(out io.Writer) catalogtest.Colors {
-	if !isTerminal(out) {
+	if !colored(out) {
 		return catalogtest.Colors{}
 	}
 	return catalogtest.Colors{Expected: "\x1b[31m", Actual: "\x1b[32m", Faint: "\x1b[2m", End: "\x1b[0m"}
 }
 
-// check refuses flags that say nothing or contradict each other.
-func (t *tests) check() (err error) {
-	if err := oneOf("output", t.output, "text", "json", "junit"); err != nil {
+// checkFlags refuses flags that say nothing or contradict each other.
+func (t *tests) checkFlags() (err error) {
+	if err := t.check(); err != nil {
 		return err
 	}
-	if t.watch && (t.update || t.output != "text") {
+	if t.watch && (t.update || !t.forPeople()) {
 		return &usageError{errors.New("--watch shows text and rewrites nothing: leave --update and --output out")}
 	}
 	if t.filter != "" {
@@ -126,7 +126,7 @@ func (t *tests) once(ctx context.Context) error {
 		if r.Err != nil {
 			failed = append(failed, r)
 		}
-		if t.output == "text" && (r.Err == nil || !t.update) {
+		if t.forPeople() && (r.Err == nil || !t.update) {
 			one.WriteText(t.out, t.colors, t.verbose)
 		}
 	})
@@ -137,8 +137,8 @@ func (t *tests) once(ctx context.Context) error {
 		return err
 	}
 	report.Took(time.Since(began))
-	switch t.output {
-	case "json":
+	switch t.form {
+	case formJSON:
 		err = report.Write(t.out)
 	case "junit":
 		err = report.WriteJUnit(t.out)
@@ -171,7 +171,7 @@ func (t *tests) rewrite(ctx context.Context, c *catalog.Catalog, report *catalog
 		}
 	}
 	for i := range report.Tests {
-		if one := &report.Tests[i]; t.output == "text" && one.Outcome != catalogtest.Passed {
+		if one := &report.Tests[i]; t.forPeople() && one.Outcome != catalogtest.Passed {
 			one.WriteText(t.out, t.colors, t.verbose)
 		}
 	}
