@@ -24,6 +24,7 @@ const (
 type materialization struct {
 	env      *env
 	session  sinks.Session
+	keeper   *keeper // of an endpoint that keeps no checkpoint; nil: it does
 	bindings []*binding
 
 	turn   int  // of the combiners that the open transaction fills
@@ -147,11 +148,16 @@ func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.Ope
 		return fromConnector("open", err)
 	}
 	m.session = session
-	if !opened.Exactly {
-		m.close()
-		return fmt.Errorf("this endpoint has no transactions: not supported yet")
-	}
 	m.at = positions{}
+	if !opened.Exactly {
+		if m.keeper, err = claimKeeper(ctx, m.env); err != nil {
+			m.close()
+			return err
+		}
+		m.at = m.keeper.kept.Positions.clone()
+		m.at.forget(r.Bindings)
+		return nil
+	}
 	if opened.Checkpoint == nil {
 		return nil
 	}
@@ -268,7 +274,8 @@ func (m *materialization) stage(context.Context) (func(context.Context) error, e
 }
 
 // commit is steps 2 to 4: load, reduce, store, and commit rows and checkpoint
-// in one transaction of the endpoint, fenced by the epoch of this session.
+// in one transaction of the endpoint, fenced by the epoch of this session. For
+// an endpoint without transactions the checkpoint follows the rows.
 func (m *materialization) commit(ctx context.Context, turn int, at positions, only *input) error {
 	for i, b := range m.bindings {
 		if b.loads && b.combiners[turn].Keys() > 0 {
@@ -294,7 +301,13 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions, on
 	if err := m.session.Commit(ctx, checkpoint); err != nil {
 		return fromConnector("commit", err)
 	}
-	return m.env.cut("sink.commit.after")
+	if err := m.env.cut("sink.commit.after"); err != nil || m.keeper == nil {
+		return err
+	}
+	if err := m.keeper.keep(ctx, at); err != nil {
+		return err
+	}
+	return m.env.cut("sink.checkpoint.after")
 }
 
 // storeOrReject stores a binding's documents. One that is valid, but not what

@@ -1,0 +1,78 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"weir/collection"
+	"weir/journal"
+)
+
+// keeper keeps the checkpoint of a materialization whose endpoint keeps
+// none. It is written after the endpoint has confirmed the rows, so a start
+// that comes between stores them once more: at least once. Each start rewrites
+// the key with a new epoch, and every write names the revision before it:
+// whoever lost the shard learns of it at its next commit, at the latest.
+type keeper struct {
+	bucket   *journal.Bucket
+	key      string
+	revision uint64
+	kept     checkpoint
+}
+
+// claimKeeper takes the checkpoint over, and gives where it stands.
+func claimKeeper(ctx context.Context, e *env) (*keeper, error) {
+	bucket, err := e.conn.EnsureBucket(ctx, journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"})
+	if err != nil {
+		return nil, fmt.Errorf("bucket of checkpoints: %w", err)
+	}
+	k := &keeper{bucket: bucket, key: KindMaterialization + "." + collection.KVKey(e.task) + "." + e.token}
+	entry, err := bucket.Get(ctx, k.key)
+	switch {
+	case err == nil:
+		if k.kept, err = decodeCheckpoint(entry.Value); err != nil {
+			return nil, err
+		}
+	case !errors.Is(err, journal.ErrNoKey):
+		return nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	k.revision = entry.Revision
+	k.kept.V, k.kept.Writer = formatVersion, nonce()
+	k.kept.Epoch++
+	if k.kept.Positions == nil {
+		k.kept.Positions = positions{}
+	}
+	err = k.write(ctx)
+	if errors.Is(err, journal.ErrConflict) {
+		return nil, errRaced
+	}
+	if err != nil {
+		return nil, fmt.Errorf("raise epoch: %w", err)
+	}
+	return k, nil
+}
+
+// keep makes positions durable, whose rows are.
+func (k *keeper) keep(ctx context.Context, at positions) error {
+	k.kept.Txn++
+	k.kept.Positions = at
+	if err := k.write(ctx); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	return nil
+}
+
+func (k *keeper) write(ctx context.Context) error {
+	text, err := json.Marshal(k.kept)
+	if err != nil {
+		return fmt.Errorf("encode checkpoint: %w", err)
+	}
+	revision, err := k.bucket.Update(ctx, k.key, text, k.revision)
+	if err != nil {
+		return err
+	}
+	k.revision = revision
+	return nil
+}
