@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +32,15 @@ func isolate(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", filepath.Join(home, "state"))
 }
 
+// withoutPages keeps commands that serve HTTP from doing so unless a test says
+// where: several run at once, and only one of them gets the usual port.
+func withoutPages(args []string) []string {
+	if len(args) > 0 && (args[0] == "up" || args[0] == "serve") && !slices.Contains(args, "--http") {
+		return append(slices.Clone(args), "--http", "off")
+	}
+	return args
+}
+
 // outcome is what a command line printed, and how it ended.
 type outcome struct {
 	out, problems string
@@ -42,7 +52,7 @@ func weir(t *testing.T, input string, args ...string) outcome {
 	t.Helper()
 	var out, problems bytes.Buffer
 	c := root()
-	c.SetArgs(args)
+	c.SetArgs(withoutPages(args))
 	c.SetIn(strings.NewReader(input))
 	c.SetOut(&out)
 	c.SetErr(&problems)
@@ -72,7 +82,7 @@ func start(t *testing.T, args ...string) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{cancel: cancel, ended: make(chan int, 1), out: output{wrote: make(chan struct{}, 1)}, problems: output{wrote: make(chan struct{}, 1)}}
 	c := root()
-	c.SetArgs(args)
+	c.SetArgs(withoutPages(args))
 	c.SetOut(&r.out)
 	c.SetErr(&r.problems)
 	go func() { r.ended <- execute(ctx, c) }()
@@ -172,6 +182,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"status a/b":                            "weir: status takes no arguments, but there is a/b\n",
 		"status -o text":                        "weir: --output text is unknown: table, json or yaml\n",
 		"serve a b":                             "weir: serve takes no arguments, but there is a b\n",
+		"serve --http-key k":                    "weir: HTTPS needs a certificate and its key: give both --http-cert and --http-key\n",
 		"serve --role boss":                     "weir: --role boss is unknown: all, worker or controlplane\n",
 		"fields":                                "weir: fields takes a CATALOG, as in `weir fields CATALOG [COLLECTION...]`\n",
 		"fields a -o text":                      "weir: --output text is unknown: table, json or yaml\n",

@@ -169,7 +169,7 @@ type upProcess struct {
 
 func launch(t *testing.T, binary string, args ...string) *upProcess {
 	t.Helper()
-	p := &upProcess{cmd: exec.Command(binary, args...), ready: make(chan string, 1), ended: make(chan struct{})}
+	p := &upProcess{cmd: exec.Command(binary, withoutPages(args)...), ready: make(chan string, 1), ended: make(chan struct{})}
 	p.cmd.Stderr = &p.stderr
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {

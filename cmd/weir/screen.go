@@ -14,6 +14,7 @@ import (
 type screen struct {
 	out      io.Writer
 	url      string
+	pages    string // where the pages are, empty without them
 	data     string
 	log      string // file, when logs do not go to standard error
 	terminal bool
@@ -27,6 +28,9 @@ type screen struct {
 func (s *screen) ready(all []worker.Status) {
 	s.changes(all)
 	fmt.Fprintf(s.out, "ready %s\n", s.url)
+	if s.pages != "" {
+		fmt.Fprintf(s.out, "pages %s\n", s.pages)
+	}
 	if s.terminal {
 		fmt.Fprintf(s.out, "data  %s\n", s.data)
 		if s.log != "" {

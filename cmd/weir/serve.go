@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -14,6 +13,7 @@ import (
 
 type serve struct {
 	connection
+	web  web
 	data string
 	role string
 }
@@ -28,16 +28,20 @@ publishes nothing itself: it follows what "weir publish" publishes.`,
 		Example: "  weir serve --nats nats://127.0.0.1:4222 --data /var/lib/weir",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return s.run(cmd.Context(), cmd.OutOrStdout())
+			if err := s.web.check(cmd); err != nil {
+				return err
+			}
+			return s.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	s.connection.flags(c)
 	c.Flags().StringVar(&s.data, "data", "", "data directory, for relative paths of endpoints; the default is under the user's state directory")
 	c.Flags().StringVar(&s.role, "role", "all", "all, worker or controlplane")
+	s.web.flags(c, "")
 	return c
 }
 
-func (s *serve) run(ctx context.Context, out io.Writer) error {
+func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 	if err := oneOf("role", s.role, "all", "worker", "controlplane"); err != nil {
 		return err
 	}
@@ -59,8 +63,14 @@ func (s *serve) run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	pages, err := s.web.start(ctx, data, problems, log)
+	if err != nil {
+		return err
+	}
+	defer pages.stop()
+	show := &screen{out: out, url: conn.URL(), pages: pages.line, data: data, terminal: isTerminal(out)}
 	if s.role == "controlplane" {
-		fmt.Fprintf(out, "ready %s\n", conn.URL())
+		show.ready(nil)
 		<-ctx.Done()
 		return nil
 	}
@@ -68,5 +78,5 @@ func (s *serve) run(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return watch(ctx, w, &screen{out: out, url: conn.URL(), data: data, terminal: isTerminal(out)})
+	return watch(ctx, w, show)
 }

@@ -25,6 +25,7 @@ import (
 // up holds the flags of `weir up`.
 type up struct {
 	connection
+	web  web
 	data string
 	port int
 }
@@ -40,6 +41,7 @@ tasks and shows what they do until Ctrl-C. Started again it goes on where it was
 The NATS server is embedded: JetStream on disk, every write synced. With --nats or
 --context a server that is there is used instead. Any NATS client publishes
 documents to weir.pub.<collection>.<key>, or without a key to weir.pub.<collection>.
+The pages are at http://127.0.0.1:4280; the first start prints the address that logs in.
 
 The catalog is the whole wish: what is gone from it stops, its streams stay.`,
 		Example: `  weir up examples/orders
@@ -56,6 +58,7 @@ The catalog is the whole wish: what is gone from it stops, its streams stay.`,
 	u.flagsOr(c, "a server of its own")
 	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
 	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
+	u.web.flags(c, "another port if taken")
 	return c
 }
 
@@ -67,7 +70,7 @@ func (u *up) check(cmd *cobra.Command) error {
 	case u.given() && cmd.Flags().Changed("port"):
 		return &usageError{errors.New("--port is for the embedded server, which --nats and --context replace: leave one out")}
 	}
-	return nil
+	return u.web.check(cmd)
 }
 
 func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err error) {
@@ -102,13 +105,18 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	if _, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version}); err != nil {
 		return err
 	}
+	pages, err := u.web.start(ctx, u.data, problems, log)
+	if err != nil {
+		return err
+	}
+	defer pages.stop()
 	options := workerOptions(conn, u.data, log)
 	options.Catalog = root
 	w, err := worker.New(ctx, options)
 	if err != nil {
 		return err
 	}
-	return watch(ctx, w, &screen{out: out, url: url, data: u.data, log: logFile, terminal: isTerminal(out)})
+	return watch(ctx, w, &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
 }
 
 // log gives the logger: while the screen shows the status, a file in the data
