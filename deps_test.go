@@ -37,6 +37,7 @@ var layers = []layer{
 	{"sources", 3, "all that a connector's author needs, and nothing of how tasks run"},
 	{"sinks", 3, "all that a connector's author needs, and nothing of how tasks run"},
 	{"derive", 3, "JavaScript over documents: without tasks or streams it can be tested by calling it"},
+	{"tasklog", 3, "lines of JSON to and from a stream: whoever logs and whoever reads need nothing else of each other"},
 	{"catalog/lint", 3, "a checked catalog in, warnings out: pure, so that it can be asked before anything runs"},
 	{"derive/sqlite", 3, "SQL over documents: without tasks or streams it can be tested by calling it"},
 	{"catalog", 2, "files in, specs and errors out: pure, so that catalogs are checked without a server"},
@@ -52,6 +53,7 @@ var layers = []layer{
 var sameLevel = map[string]map[string]string{
 	"sources": {"collection": "bindings are resolved from collections' keys and projections"},
 	"sinks":   {"collection": "bindings are resolved from collections' keys and projections"},
+	"tasklog": {"collection": "tasks are named in subjects as collections are"},
 	"derive/sqlite": {
 		"derive": "errors and changes of state are those of modules",
 		"sinks":  "parameters of lambdas are the fields of collections, which sinks describes",

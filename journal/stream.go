@@ -32,6 +32,16 @@ type StreamConfig struct {
 	Memory    bool              // nothing on disk; for tests
 	FirstSeq  uint64            // of a new stream; 0 means 1
 	Replicas  int               // 0 means 1 for a new stream, unchanged for an old one
+	Bounds    *Bounds           // nil: nothing is ever discarded
+}
+
+// Bounds are of a stream that discards its oldest messages: none of a
+// collection does. A stream that is there keeps those that it has, since its
+// operator may have changed them.
+type Bounds struct {
+	Age        time.Duration // of a message
+	Bytes      int64         // of all messages
+	PerSubject int64         // messages
 }
 
 // StreamInfo is a stream as the server knows it.
@@ -68,6 +78,9 @@ func (s StreamConfig) config() jetstream.StreamConfig {
 		AllowAtomicPublish: true,
 		Metadata:           s.Metadata,
 	}
+	if b := s.Bounds; b != nil {
+		cfg.Discard, cfg.MaxAge, cfg.MaxBytes, cfg.MaxMsgsPerSubject = jetstream.DiscardOld, b.Age, b.Bytes, b.PerSubject
+	}
 	if s.Memory {
 		cfg.Storage = jetstream.MemoryStorage
 	}
@@ -89,8 +102,9 @@ func (c *Conn) EnsureStream(ctx context.Context, s StreamConfig) (created bool, 
 		want := have
 		want.Subjects, want.SubjectTransform = cfg.Subjects, cfg.SubjectTransform
 		want.AllowAtomicPublish, want.AllowDirect, want.AllowRollup = true, true, false
-		want.MaxMsgs, want.MaxBytes, want.MaxAge, want.MaxMsgsPerSubject = -1, -1, 0, -1
-		want.Discard = cfg.Discard
+		if want.Discard = cfg.Discard; s.Bounds == nil {
+			want.MaxMsgs, want.MaxBytes, want.MaxAge, want.MaxMsgsPerSubject = -1, -1, 0, -1
+		}
 		if s.Replicas > 0 {
 			want.Replicas = s.Replicas
 		}

@@ -46,6 +46,7 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 	}
 	b.source = &source{key: positionKey(inboxTask, 0, e.token, target.Name), collection: target, filter: collection.PubFilter()}
 	b.at = b.shard.positions.clone()
+	e.txn.Store(b.shard.txn)
 	if err := b.purge(ctx, b.at[b.source.key]); err != nil { // a start may have ended between commit and purge
 		return err
 	}
@@ -136,6 +137,7 @@ func (b *inbox) stage(context.Context) (func(context.Context) error, error) {
 		if err := b.env.cut("acknowledge.after"); err != nil {
 			return err
 		}
+		b.env.txn.Store(b.shard.txn)
 		b.env.committed(b.shard.positions)
 		return b.shard.flushIfDue(ctx)
 	}, nil

@@ -44,6 +44,7 @@ func openOutlet(ctx context.Context, e *env, target *collection.Collection, stat
 		return nil, fmt.Errorf("claim: %w", err)
 	}
 	o.at = o.shard.positions.clone()
+	e.txn.Store(o.shard.txn)
 	for i := range o.combiners {
 		o.combiners[i] = target.NewCombiner(collection.CombinerOptions{
 			Limit: e.limits.CombineMemory, Dir: e.spillDir, Lenient: target.Spec.OnInvalid == catalog.OnInvalidQuarantine,
@@ -181,6 +182,7 @@ func (o *outlet) commit(t transaction, acknowledge func(context.Context) error) 
 				return err
 			}
 		}
+		o.env.txn.Store(o.shard.txn)
 		o.env.committed(o.shard.positions)
 		return o.shard.flushIfDue(ctx)
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -79,10 +80,11 @@ type env struct {
 	clock    *Clock
 
 	counters  counters
-	suspects  suspects // of the last failed attempt
-	widest    int      // outputs that a source document may give, by what they gave of late
-	room      int      // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
-	note      *Why     // what a running task does without
+	txn       atomic.Uint64 // the newest committed transaction, for log lines
+	suspects  suspects      // of the last failed attempt
+	widest    int           // outputs that a source document may give, by what they gave of late
+	room      int           // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
+	note      *Why          // what a running task does without
 	started   func(at positions, lag func() uint64)
 	committed func(p positions)
 	waiting   func(until map[string]time.Time)

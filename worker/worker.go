@@ -18,6 +18,7 @@ import (
 	"weir/journal"
 	"weir/sinks"
 	"weir/sources"
+	"weir/tasklog"
 )
 
 // drainPatience is how long a stopping task may take for its open transaction.
@@ -35,6 +36,7 @@ type Options struct {
 	Limits  Limits
 	Clock   *Clock // that readDelays go by; nil: the machine's
 	Log     *zap.Logger
+	Logs    *tasklog.Writer // keeps what tasks log; nil: Log alone gets it. Whoever made it closes it
 	// Cut is called at the named points of a commit. An error that it
 	// returns fails the step: tests end processes and transactions there.
 	Cut func(task, point string) error
@@ -195,10 +197,10 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 	}}
 	t.env = &env{
 		conn: o.Conn, task: name, token: wholeTask, dataDir: o.DataDir, spillDir: o.TempDir, limits: o.Limits,
-		log:   o.Log.With(zap.String("task", name), zap.String("kind", kind)),
 		cut:   func(point string) error { return o.Cut(name, point) },
 		clock: o.Clock,
 	}
+	t.env.log = w.taskLog(t)
 	t.env.waiting = func(until map[string]time.Time) {
 		t.state.waiting(until)
 		w.nudge()
