@@ -62,7 +62,7 @@ func root() *cobra.Command {
 		return &usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(), lintCommand(),
-		generateCommand(), statusCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
+		generateCommand(), statusCommand(), logsCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
 	return c
 }
 

@@ -8,7 +8,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane"
-	"weir/worker"
 )
 
 type serve struct {
@@ -74,9 +73,5 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 		<-ctx.Done()
 		return nil
 	}
-	w, err := worker.New(ctx, workerOptions(conn, data, log))
-	if err != nil {
-		return err
-	}
-	return watch(ctx, w, show)
+	return runWorker(ctx, workerOptions(conn, data, log), show)
 }

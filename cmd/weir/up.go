@@ -19,6 +19,7 @@ import (
 	"weir/controlplane"
 	"weir/journal"
 	"weir/journal/server"
+	"weir/tasklog"
 	"weir/worker"
 )
 
@@ -112,11 +113,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	defer pages.stop()
 	options := workerOptions(conn, u.data, log)
 	options.Catalog = root
-	w, err := worker.New(ctx, options)
-	if err != nil {
-		return err
-	}
-	return watch(ctx, w, &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
+	return runWorker(ctx, options, &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
 }
 
 // log gives the logger: while the screen shows the status, a file in the data
@@ -198,6 +195,25 @@ func watch(ctx context.Context, w *worker.Worker, s *screen) error {
 		}
 	}
 }
+
+// runWorker runs a worker as watch does. What its tasks log is kept on the
+// server.
+func runWorker(ctx context.Context, o worker.Options, s *screen) error {
+	o.Logs = tasklog.NewWriter(o.Conn)
+	defer func() {
+		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLines)
+		defer cancel()
+		o.Logs.Close(soon)
+	}()
+	w, err := worker.New(ctx, o)
+	if err != nil {
+		return err
+	}
+	return watch(ctx, w, s)
+}
+
+// lastLines is how long the last lines of tasks may take to be stored.
+const lastLines = 2 * time.Second
 
 func workerOptions(conn *journal.Conn, data string, log *zap.Logger) worker.Options {
 	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, TempDir: data, Log: log}
