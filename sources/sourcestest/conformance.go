@@ -6,26 +6,73 @@ package sourcestest
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
-	"slices"
 	"testing"
 
 	"weir/sources"
 )
 
-// Harness is an endpoint of a source that holds a fixed, non-empty set of
-// documents and gets no more.
+// BigDocument is the size in bytes of the documents that Harness.Big makes:
+// near what a server with ordinary limits takes in one message.
+const BigDocument = 4 << 20
+
+// Harness is an endpoint of a source and what it can do. The first five fields
+// say what it holds; the zero values of the others are those of a source that
+// reads something kept elsewhere, and runs out of documents.
 type Harness struct {
 	Source   sources.Source
 	Config   json.RawMessage
 	DataDir  string
-	Bindings []sources.Binding
+	Bindings []sources.Binding // of different resources; an empty StateKey is set as a worker does
 
 	// Documents is what the endpoint holds, in the order in which it is
-	// captured, for each binding.
+	// captured, for each binding. Of an endless source it is the beginning, and
+	// of one that keeps nothing what the suite brings after each opening, in no
+	// particular order.
 	Documents [][]string
+
+	// Unacknowledged says what becomes of documents that a session pulled, and
+	// that were not acknowledged when it ended. Where it is not Redelivered, the
+	// endpoint keeps nothing and Bring is needed.
+	Unacknowledged Delivery
+
+	// Endless says that the source has more documents than Documents always.
+	Endless bool
+
+	// Bring hands one document to the endpoint. To one that keeps documents it
+	// may be called at any time, and returns when the endpoint has it. For a
+	// source that answers whoever brings something it is called while a session
+	// is open, many at a time, and returns when that is answered: nil once the
+	// document is acknowledged. nil: the suite brings nothing.
+	Bring func(ctx context.Context, binding int, doc string) error
+
+	// More are documents for Bring, by binding, that come behind Documents.
+	More [][]string
+
+	// Big gives a document of the first binding whose JSON text has about size
+	// bytes, for Bring. nil: there is no test of big documents.
+	Big func(size int) string
+
+	// Bad puts something into the endpoint, behind Documents of the first
+	// binding, that is no JSON document, and gives what names it: a file with
+	// its line, say. Either Pull's error holds that, or the captured bytes do,
+	// for the collection to refuse. nil: the endpoint has no such thing.
+	Bad func(t *testing.T) (name string)
+
+	// Secret is a value in Config, and in Unreachable, that no error may show.
+	// Unreachable is a configuration of an endpoint that does not answer. Both
+	// are optional.
+	Secret      string
+	Unreachable json.RawMessage
 }
+
+// Delivery is what becomes of documents that were not acknowledged.
+type Delivery int
+
+const (
+	Redelivered Delivery = iota // a session that is opened with the state before gives them again
+	Refused                     // who brought them gets an error, and brings them again
+	Lost                        // nobody is told: at most once
+)
 
 // Conformance runs the suite; fresh is called for each test.
 func Conformance(t *testing.T, fresh func(t *testing.T) Harness) {
@@ -34,228 +81,23 @@ func Conformance(t *testing.T, fresh func(t *testing.T) Harness) {
 		run  func(t *testing.T, s *suite)
 	}{
 		{"captures everything", capturesEverything},
+		{"acknowledges one by one", acknowledgesOneByOne},
 		{"resumes behind every state", resumesBehindEveryState},
+		{"gives again what was not acknowledged", givesAgain},
+		{"answers when it is durable", answersWhenDurable},
+		{"captures what comes later", capturesWhatComesLater},
+		{"backfill starts anew", backfillStartsAnew},
+		{"big documents", bigDocuments},
+		{"bad documents are named", badDocumentsAreNamed},
 		{"contexts end a pull", contextsEndPull},
+		{"contexts end steps", contextsEndSteps},
 		{"close ends", closeEnds},
+		{"close ends a waiting pull", closeEndsWaitingPull},
 		{"apply twice", applyTwice},
+		{"discovers what it takes", discoversWhatItTakes},
 		{"configuration is strict", configurationIsStrict},
+		{"secrets stay secret", secretsStaySecret},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, &suite{T: t, Harness: fresh(t)}) })
+		t.Run(test.name, func(t *testing.T) { test.run(t, newSuite(t, fresh(t))) })
 	}
-}
-
-// suite drives the source of one test.
-type suite struct {
-	*testing.T
-	Harness
-}
-
-func (s *suite) open(state json.RawMessage) sources.Session {
-	s.Helper()
-	if _, err := s.Source.Apply(s.Context(), sources.ApplyRequest{Task: "acmeCo/from", Config: s.Config, DataDir: s.DataDir, Bindings: s.Bindings}); err != nil {
-		s.Fatal(err)
-	}
-	session, err := s.Source.Open(s.Context(), sources.OpenRequest{Task: "acmeCo/from", Shard: "0-1", Config: s.Config, DataDir: s.DataDir, Bindings: s.Bindings, State: state})
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(func() { session.Close() })
-	return session
-}
-
-func (s *suite) total() (n int) {
-	for _, docs := range s.Documents {
-		n += len(docs)
-	}
-	return n
-}
-
-// batches pulls until everything that there is has been seen, and a source
-// that ends says so.
-func (s *suite) batches(session sources.Session, want int) (batches []sources.Batch) {
-	s.Helper()
-	for n := 0; n < want; {
-		b, err := session.Pull(s.Context())
-		if err != nil {
-			s.Fatalf("after %d of %d documents: %v", n, want, err)
-		}
-		n += len(b.Documents)
-		batches = append(batches, b)
-	}
-	return batches
-}
-
-// state merges the states of batches onto what was durable before.
-func (s *suite) state(state json.RawMessage, batches ...sources.Batch) json.RawMessage {
-	s.Helper()
-	for _, b := range batches {
-		if !json.Valid(b.State) {
-			s.Fatalf("state %q is no JSON", b.State)
-		}
-		if !b.Merge {
-			state = b.State
-			continue
-		}
-		merged, err := mergePatch(state, b.State)
-		if err != nil {
-			s.Fatal(err)
-		}
-		state = merged
-	}
-	return state
-}
-
-// captured sorts the documents of batches by binding.
-func (s *suite) captured(batches []sources.Batch) [][]string {
-	s.Helper()
-	out := make([][]string, len(s.Bindings))
-	for _, b := range batches {
-		for _, d := range b.Documents {
-			if d.Binding < 0 || d.Binding >= len(out) {
-				s.Fatalf("a document of binding %d of %d", d.Binding, len(out))
-			}
-			out[d.Binding] = append(out[d.Binding], string(d.Data))
-		}
-	}
-	return out
-}
-
-func (s *suite) same(got [][]string) {
-	s.Helper()
-	for i, want := range s.Documents {
-		if !slices.Equal(got[i], want) {
-			s.Fatalf("binding %d: captured %q, want %q", i, got[i], want)
-		}
-	}
-}
-
-func capturesEverything(_ *testing.T, s *suite) {
-	session := s.open(nil)
-	batches := s.batches(session, s.total())
-	s.same(s.captured(batches))
-	if err := session.Acknowledge(s.Context(), len(batches)); err != nil {
-		s.Fatal(err)
-	}
-}
-
-// resumesBehindEveryState stops behind each batch and goes on from its state:
-// nothing is captured twice, and nothing is left out. What was pulled and is
-// not durable comes again.
-func resumesBehindEveryState(_ *testing.T, s *suite) {
-	whole := s.batches(s.open(nil), s.total())
-	for cut := range len(whole) + 1 {
-		session := s.open(nil)
-		first := s.batches(session, documents(whole[:cut]))
-		if err := session.Acknowledge(s.Context(), len(first)); err != nil {
-			s.Fatal(err)
-		}
-		session.Close()
-		state := s.state(nil, first...)
-		rest := s.batches(s.open(state), s.total()-documents(first))
-		s.same(s.captured(append(slices.Clone(first), rest...)))
-	}
-}
-
-func documents(batches []sources.Batch) (n int) {
-	for _, b := range batches {
-		n += len(b.Documents)
-	}
-	return n
-}
-
-func contextsEndPull(_ *testing.T, s *suite) {
-	session := s.open(nil)
-	batches := s.batches(session, s.total())
-	ended, cancel := context.WithCancel(s.Context())
-	cancel()
-	if _, err := session.Pull(ended); !errors.Is(err, context.Canceled) && err != io.EOF {
-		s.Fatalf("pull with an ended context: %v", err)
-	}
-	if err := session.Acknowledge(s.Context(), len(batches)); err != nil {
-		s.Fatalf("acknowledge after a broken off pull: %v", err)
-	}
-	fresh := s.open(nil)
-	if _, err := fresh.Pull(ended); err == nil {
-		s.Fatal("a pull with an ended context gives a batch")
-	}
-	s.same(s.captured(s.batches(fresh, s.total())))
-}
-
-func closeEnds(_ *testing.T, s *suite) {
-	session := s.open(nil)
-	for range 2 {
-		if err := session.Close(); err != nil {
-			s.Fatal(err)
-		}
-	}
-	if _, err := session.Pull(s.Context()); err == nil {
-		s.Fatal("a closed session gives a batch")
-	}
-}
-
-func applyTwice(_ *testing.T, s *suite) {
-	r := sources.ApplyRequest{Task: "acmeCo/from", Config: s.Config, DataDir: s.DataDir, Bindings: s.Bindings}
-	if _, err := s.Source.Apply(s.Context(), r); err != nil {
-		s.Fatal(err)
-	}
-	if again, err := s.Source.Apply(s.Context(), r); err != nil || again.Action != "" {
-		s.Fatalf("a second apply does %q: %v", again.Action, err)
-	}
-}
-
-func configurationIsStrict(_ *testing.T, s *suite) {
-	spec := s.Source.Spec()
-	if !json.Valid(spec.ConfigSchema) || !json.Valid(spec.ResourceSchema) {
-		s.Errorf("a schema of the spec is no JSON")
-	}
-	r := sources.ValidateRequest{Task: "acmeCo/from", Config: s.Config, DataDir: s.DataDir, Bindings: s.Bindings}
-	v, err := s.Source.Validate(s.Context(), r)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if len(v.Bindings) != len(s.Bindings) {
-		s.Fatalf("%d of %d bindings are validated", len(v.Bindings), len(s.Bindings))
-	}
-	r.Config = json.RawMessage(`{"nosuch": 1}`)
-	if _, err := s.Source.Validate(s.Context(), r); err == nil {
-		s.Error("a config with an unknown property is accepted")
-	}
-	r.Config, r.Bindings = s.Config, slices.Clone(s.Bindings)
-	r.Bindings[0].Resource = json.RawMessage(`{"nosuch": 1}`)
-	if _, err := s.Source.Validate(s.Context(), r); err == nil {
-		s.Error("a resource with an unknown property is accepted")
-	}
-}
-
-// mergePatch applies an RFC 7396 patch.
-func mergePatch(state, patch json.RawMessage) (json.RawMessage, error) {
-	var target, change any
-	if len(state) > 0 {
-		if err := json.Unmarshal(state, &target); err != nil {
-			return nil, err
-		}
-	}
-	if err := json.Unmarshal(patch, &change); err != nil {
-		return nil, err
-	}
-	return json.Marshal(merged(target, change))
-}
-
-func merged(target, patch any) any {
-	changes, ok := patch.(map[string]any)
-	if !ok {
-		return patch
-	}
-	out, ok := target.(map[string]any)
-	if !ok {
-		out = map[string]any{}
-	}
-	for name, change := range changes {
-		if change == nil {
-			delete(out, name)
-			continue
-		}
-		out[name] = merged(out[name], change)
-	}
-	return out
 }
