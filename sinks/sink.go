@@ -197,6 +197,10 @@ type ApplyRequest struct {
 	DataDir  string
 	Bindings []Binding
 	DryRun   bool // only say what would be done, as far as the endpoint can be looked at
+
+	// State and Keep are those of an OpenRequest; nil in a dry run.
+	State json.RawMessage
+	Keep  func(ctx context.Context, checkpoint []byte, state json.RawMessage) error
 }
 
 // Applied says what Apply did.
@@ -226,12 +230,26 @@ type OpenRequest struct {
 	Config   json.RawMessage
 	DataDir  string
 	Bindings []Binding // Session methods name a binding by its index here
+
+	// State and Keep are for sinks that keep a state of their own, and only
+	// where the spec does not say ExactlyOnce. State is what Keep was given last;
+	// nil at the first start. Keep makes a state durable, and a checkpoint in the
+	// same step unless that is nil: a sink may call it in Commit, with the
+	// checkpoint of that, before it lets the rows take effect. It returns an
+	// error that is ErrFenced when somebody else has opened the shard. The owner
+	// keeps the checkpoint itself of whoever does not.
+	State json.RawMessage
+	Keep  func(ctx context.Context, checkpoint []byte, state json.RawMessage) error
 }
 
 // Opened is what the endpoint knows of a shard.
 type Opened struct {
 	Checkpoint []byte // of the last Commit of this shard; nil when there was none
 	Exactly    bool   // Commit makes rows and checkpoint durable in one step
+
+	// Loads says that rows of bindings in standard mode have to tell whether
+	// their keys exist: the owner loads every key before it stores a row of it.
+	Loads bool
 }
 
 // Row is one document to store.

@@ -1,8 +1,11 @@
 package sinkstest
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"weir/catalog"
@@ -16,6 +19,30 @@ type suite struct {
 	*testing.T
 	Harness
 	pack *document.Key
+	kept map[string]*kept               // by shard
+	live map[sinks.Session]*openSession // by what Open gave
+	keys map[string][]byte              // packed, by document: big ones take long to parse
+}
+
+// kept is what a worker keeps for a shard of a sink that keeps nothing itself,
+// or what the endpoint said when it was opened last.
+type kept struct {
+	epoch      int
+	checkpoint []byte
+	state      json.RawMessage
+}
+
+// openSession is what the suite knows of a session.
+type openSession struct {
+	sinks.Session
+	of     *kept
+	epoch  int
+	opened sinks.Opened
+	delta  bool // of the first binding
+}
+
+func newSuite(t *testing.T, h Harness) *suite {
+	return &suite{T: t, Harness: h, kept: map[string]*kept{}, live: map[sinks.Session]*openSession{}, keys: map[string][]byte{}}
 }
 
 // binding gives a binding of thingSchema, complete with its fields.
@@ -36,6 +63,9 @@ func (s *suite) bindingOf(name string, delta bool, schemaText string, key ...str
 	if _, err := sinks.Complete(&b, v.Bindings[0], nil, 0); err != nil {
 		s.Fatal(err)
 	}
+	if want := (delta || s.DeltaOnly) && !s.NoDelta; b.Delta != want {
+		s.Fatalf("a resource with delta %t is in delta mode: %t; the harness says otherwise", delta, b.Delta)
+	}
 	return b
 }
 
@@ -52,6 +82,7 @@ func (s *suite) collection(schemaText string, key ...string) sinks.Collection {
 	if s.pack, err = document.NewKey(key); err != nil {
 		s.Fatal(err)
 	}
+	clear(s.keys)
 	return c
 }
 
@@ -69,29 +100,80 @@ func (s *suite) apply(bindings ...sinks.Binding) (action string) {
 }
 
 func (s *suite) tryApply(dry bool, bindings ...sinks.Binding) (sinks.Applied, error) {
-	return s.Sink.Apply(s.Context(), sinks.ApplyRequest{Task: task, Config: s.Config, DataDir: s.DataDir, Bindings: bindings, DryRun: dry})
+	return s.Sink.Apply(s.Context(), s.applyRequest(dry, bindings...))
+}
+
+func (s *suite) applyRequest(dry bool, bindings ...sinks.Binding) sinks.ApplyRequest {
+	r := sinks.ApplyRequest{Task: task, Config: s.Config, DataDir: s.DataDir, Bindings: bindings, DryRun: dry}
+	if !dry && !s.Sink.Spec().ExactlyOnce {
+		k := s.keptOf("0-1")
+		r.State, r.Keep = k.state, k.keep(k.epoch)
+	}
+	return r
 }
 
 func (s *suite) openRequest(shard string, bindings ...sinks.Binding) sinks.OpenRequest {
-	return sinks.OpenRequest{Task: task, Shard: shard, Config: s.Config, DataDir: s.DataDir, Bindings: bindings}
+	r := sinks.OpenRequest{Task: task, Shard: shard, Config: s.Config, DataDir: s.DataDir, Bindings: bindings}
+	if !s.Sink.Spec().ExactlyOnce {
+		k := s.keptOf(shard)
+		r.State, r.Keep = k.state, k.keep(k.epoch)
+	}
+	return r
+}
+
+func (s *suite) keptOf(shard string) *kept {
+	if s.kept[shard] == nil {
+		s.kept[shard] = &kept{}
+	}
+	return s.kept[shard]
+}
+
+// keep is a worker's, for the owner of an epoch.
+func (k *kept) keep(epoch int) func(context.Context, []byte, json.RawMessage) error {
+	return func(ctx context.Context, checkpoint []byte, state json.RawMessage) error {
+		if k.epoch != epoch {
+			return fmt.Errorf("keep state: %w", sinks.ErrFenced)
+		}
+		if checkpoint != nil {
+			k.checkpoint = slices.Clone(checkpoint)
+		}
+		k.state = slices.Clone(state)
+		return ctx.Err()
+	}
 }
 
 // open applies the bindings and opens a shard of them.
 func (s *suite) open(shard string, bindings ...sinks.Binding) (sinks.Session, sinks.Opened) {
 	s.Helper()
 	bindings = slices.Clone(bindings)
+	k := s.keptOf(shard)
+	k.epoch++
 	s.apply(bindings...)
 	session, opened, err := s.Sink.Open(s.Context(), s.openRequest(shard, bindings...))
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { session.Close() })
+	if opened.Exactly == s.AtLeastOnce {
+		s.Errorf("a session opens with Exactly %t; the harness says otherwise", opened.Exactly)
+	}
+	if opened.Exactly {
+		k.checkpoint = opened.Checkpoint
+	}
+	s.live[session] = &openSession{Session: session, of: k, epoch: k.epoch, opened: opened, delta: bindings[0].Delta}
 	return session, opened
 }
 
+// checkpoint is where the shard stands, as its last opening has it.
+func (s *suite) checkpoint(shard string) string { return string(s.keptOf(shard).checkpoint) }
+
 func (s *suite) key(doc string) []byte {
 	s.Helper()
-	return s.row(doc).Key
+	key, ok := s.keys[doc]
+	if !ok {
+		key = s.row(doc).Key
+	}
+	return key
 }
 
 func (s *suite) row(doc string) sinks.Row {
@@ -104,21 +186,31 @@ func (s *suite) row(doc string) sinks.Row {
 	if row.Key, err = s.pack.AppendPacked(nil, row.Doc, 0); err != nil {
 		s.Fatal(err)
 	}
+	s.keys[strings.Clone(doc)] = slices.Clone(row.Key)
 	return row
 }
 
-// store stores documents in the first binding.
+// store stores documents in the first binding. Where the sink wants to be told
+// which of them exist, they are loaded first.
 func (s *suite) store(session sinks.Session, docs ...string) {
 	s.Helper()
-	rows := make([]sinks.Row, len(docs))
+	rows, keys := make([]sinks.Row, len(docs)), make([][]byte, len(docs))
 	for i, d := range docs {
 		rows[i] = s.row(d)
+		keys[i] = rows[i].Key
+	}
+	if known := s.live[session]; known.opened.Loads && !known.delta {
+		for i := range s.load(session, keys) {
+			rows[i].Exists = true
+		}
 	}
 	if err := session.Store(s.Context(), 0, rows); err != nil {
 		s.Fatal(err)
 	}
 }
 
+// commit stores documents and commits, and keeps the checkpoint of sinks that
+// do not, as a worker does.
 func (s *suite) commit(session sinks.Session, checkpoint string, docs ...string) {
 	s.Helper()
 	if len(docs) > 0 {
@@ -126,6 +218,9 @@ func (s *suite) commit(session sinks.Session, checkpoint string, docs ...string)
 	}
 	if err := session.Commit(s.Context(), []byte(checkpoint)); err != nil {
 		s.Fatal(err)
+	}
+	if known := s.live[session]; !known.opened.Exactly && known.epoch == known.of.epoch {
+		known.of.checkpoint = []byte(checkpoint)
 	}
 }
 
@@ -158,5 +253,42 @@ func (s *suite) holds(name string, want ...string) {
 	got, want := sorted(s.Documents(s.T, name)), sorted(want)
 	if !slices.EqualFunc(got, want, equalJSON) {
 		s.Fatalf("%s holds %d documents, want %d:\n got %.600q\nwant %.600q", name, len(got), len(want), got, want)
+	}
+}
+
+// left is what documents leave of each other in a binding that was asked to be
+// in standard mode: the last of each key.
+func (s *suite) left(docs ...string) []string {
+	if s.DeltaOnly {
+		return docs
+	}
+	last := map[string]int{}
+	for i, d := range docs {
+		last[string(s.key(d))] = i
+	}
+	var out []string
+	for i, d := range docs {
+		if last[string(s.key(d))] == i {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// holdsAtLeast says whether a resource holds each of some documents, and
+// nothing else than these, once or more, and those that it may hold.
+func (s *suite) holdsAtLeast(name string, want []string, may ...string) {
+	s.Helper()
+	got := s.Documents(s.T, name)
+	for _, doc := range want {
+		if !slices.ContainsFunc(got, func(d string) bool { return equalJSON(d, doc) }) {
+			s.Errorf("%s does not hold %.200s", name, doc)
+		}
+	}
+	all := append(slices.Clone(want), may...)
+	for _, doc := range got {
+		if !slices.ContainsFunc(all, func(d string) bool { return equalJSON(d, doc) }) {
+			s.Errorf("%s holds %.200s", name, doc)
+		}
 	}
 }
