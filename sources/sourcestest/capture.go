@@ -37,9 +37,10 @@ func acknowledgesOneByOne(_ *testing.T, s *suite) {
 // resumesBehindEveryState stops behind batches and goes on from their states:
 // nothing is captured twice, and nothing is left out.
 func resumesBehindEveryState(_ *testing.T, s *suite) {
-	session, _ := s.filled(nil)
+	session, b := s.filled(nil)
 	whole := s.batches(session, s.wanted())
 	session.Close()
+	s.check(b, nil)
 	step := 1 + len(whole)/mostCuts
 	for cut := 0; cut <= len(whole); cut += step {
 		session, b := s.filled(nil)
@@ -50,10 +51,11 @@ func resumesBehindEveryState(_ *testing.T, s *suite) {
 		session.Close()
 		done := s.captured(first)
 		s.check(b, done)
-		session, _ = s.filled(s.state(nil, first...), done...)
+		session, b = s.filled(s.state(nil, first...), done...)
 		rest := s.batches(session, s.left(first))
 		s.same(s.captured(append(slices.Clone(first), rest...)))
 		session.Close()
+		s.check(b, done)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func contextsEndPull(t *testing.T, s *suite) {
-	session, _ := s.filled(nil)
+	session, b := s.filled(nil)
 	batches := s.batches(session, s.wanted())
 	if _, err := session.Pull(endedContext(t)); !errors.Is(err, context.Canceled) && !ended(err) {
 		t.Fatalf("pull with an ended context: %v", err)
@@ -38,6 +38,7 @@ func contextsEndPull(t *testing.T, s *suite) {
 		t.Fatalf("acknowledge after a broken off pull: %v", err)
 	}
 	session.Close()
+	s.check(b, s.Documents)
 	fresh, _ := s.filled(nil)
 	if _, err := fresh.Pull(endedContext(t)); err == nil {
 		t.Fatal("a pull with an ended context gives a batch")

@@ -133,13 +133,14 @@ func (b *brought) answered() int {
 	return len(b.answers)
 }
 
-// check waits for all answers, and compares them with what was acknowledged.
+// check waits for all answers, so that nothing is brought to the next session
+// by accident, and compares them with what was acknowledged.
 func (s *suite) check(b *brought, acknowledged [][]string) {
 	s.Helper()
+	b.all.Wait()
 	if s.Unacknowledged != Refused {
 		return
 	}
-	b.all.Wait()
 	for i, docs := range s.Documents {
 		for _, doc := range docs {
 			err, was := b.answers[fmt.Sprint(i, doc)]
