@@ -30,6 +30,7 @@ var layers = []layer{
 	{"catalogtest", 5, "it runs the real worker; the control plane gets it as a function, so that publishing can be tested without"},
 	{"worker", 4, "it meets the control plane only in records that journal keeps, so that both can run in different processes"},
 	{"controlplane", 4, "it meets the worker only in records that journal keeps, so that both can run in different processes"},
+	{"controlplane/quarantine", 4, "it brings documents back by what is published and by what journal keeps, whether tasks run or not"},
 	{"controlplane/ui", 4, "it declares the read methods that it needs, so that pages can be tested with functions"},
 	{"sources/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
 	{"sinks/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
@@ -58,7 +59,8 @@ var sameLevel = map[string]map[string]string{
 		"derive": "errors and changes of state are those of modules",
 		"sinks":  "parameters of lambdas are the fields of collections, which sinks describes",
 	},
-	"sinks/*": {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
+	"controlplane/quarantine": {"controlplane": "what is published says what is valid and who reads it"},
+	"sinks/*":                 {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
 }
 
 // Whole trees outside the levels. They may import any layer, and no layer may

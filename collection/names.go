@@ -59,6 +59,10 @@ func PubSubject(name string, key ...string) string {
 // of no other, and nothing narrower matches both weir.pub.<c> and all below.
 func PubFilter() string { return pubRoot + ">" }
 
+// IsPublished says whether a subject is one that clients publish to, and not
+// one that documents are stored under.
+func IsPublished(subject string) bool { return strings.HasPrefix(subject, pubRoot) }
+
 // BadSubject is the subject in [BadStream] of the n-th document that a task put
 // in quarantine while it processed the message with sequence seq.
 func BadSubject(name, task string, seq uint64, n int) string {

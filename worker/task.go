@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -118,40 +116,26 @@ func (e *env) reject(ctx context.Context, c *collection.Collection, by string, m
 // A second time is a no-op: the subject names the document.
 func (e *env) quarantine(ctx context.Context, c, by string, m *journal.Message, n int, invalid *collection.Invalid) error {
 	e.counters.quarantined.Add(1)
-	o := journal.Outgoing{
-		Subject: collection.BadSubject(c, by, m.Seq, n),
-		Data:    m.Data,
-		Expect:  new(uint64),
-		Header: map[string]string{
-			"Weir-Task":     headerText(e.task),
-			"Weir-Pointer":  headerText(invalid.Pointer),
-			"Weir-Rule":     headerText(invalid.Rule),
-			"Weir-Reason":   headerText(invalid.Message),
-			"Weir-Origin":   headerText(m.Subject),
-			"Weir-Sequence": fmt.Sprint(m.Seq),
-		},
+	why := collection.Rejection{
+		Task: e.task, Pointer: invalid.Pointer, Rule: invalid.Rule, Reason: invalid.Message, Origin: m.Subject, Sequence: m.Seq,
 	}
-	err := e.keep(ctx, o)
+	subject := collection.BadSubject(c, by, m.Seq, n)
+	err := e.keep(ctx, subject, m.Data, why)
 	var size *journal.SizeError
 	if !errors.As(err, &size) {
 		return err
 	}
-	return e.keepInParts(ctx, o)
+	return e.keepInParts(ctx, subject, m.Data, why)
 }
 
 // keepInParts stores a document that is too large for one message with its
-// headers as several: the first under its subject, the others with a number
-// behind it.
-func (e *env) keepInParts(ctx context.Context, o journal.Outgoing) error {
+// headers as several.
+func (e *env) keepInParts(ctx context.Context, subject string, data []byte, why collection.Rejection) error {
 	most := e.conn.MaxPayload() / 2 // the other half is more than the headers need
-	subject, data := o.Subject, o.Data
-	parts := (len(data) + most - 1) / most
-	for i := range parts {
-		o.Data, o.Header["Weir-Part"] = data[i*most:min((i+1)*most, len(data))], fmt.Sprintf("%d of %d", i+1, parts)
-		if i > 0 {
-			o.Subject = subject + "-" + strconv.Itoa(i+1)
-		}
-		if err := e.keep(ctx, o); err != nil {
+	why.Parts = (len(data) + most - 1) / most
+	for i := range why.Parts {
+		why.Part = i + 1
+		if err := e.keep(ctx, collection.BadPart(subject, why.Part), data[i*most:min((i+1)*most, len(data))], why); err != nil {
 			return err
 		}
 	}
@@ -159,25 +143,12 @@ func (e *env) keepInParts(ctx context.Context, o journal.Outgoing) error {
 }
 
 // keep stores a quarantined document. One that is there already is the same.
-func (e *env) keep(ctx context.Context, o journal.Outgoing) error {
-	if _, err := e.conn.Publish(ctx, o); err != nil && !errors.Is(err, journal.ErrConflict) {
+func (e *env) keep(ctx context.Context, subject string, data []byte, why collection.Rejection) error {
+	_, err := e.conn.Publish(ctx, journal.Outgoing{Subject: subject, Data: data, Expect: new(uint64), Header: why.Header()})
+	if err != nil && !errors.Is(err, journal.ErrConflict) {
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	return nil
-}
-
-// headerText makes a string fit for a header: one line, of bounded length.
-func headerText(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
-	if len(s) > 512 {
-		s = strings.ToValidUTF8(s[:512], "") + "..."
-	}
-	return s
 }
 
 // runner is one start of a task's shard.
