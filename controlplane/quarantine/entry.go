@@ -91,11 +91,10 @@ var errEnough = errors.New("enough")
 // it.
 func Each(ctx context.Context, conn *journal.Conn, f Filter, fn func(Entry) error) error {
 	err := conn.ReadAll(ctx, collection.BadStream, f.subject(), f.After, func(m journal.Message) error {
-		e, err := entryOf(&m)
-		if err != nil || !f.admits(&e) {
-			return nil // a part, or nothing of ours
+		if e, err := entryOf(&m); err == nil && f.admits(&e) { // else a part, or nothing of ours
+			return fn(e)
 		}
-		return fn(e)
+		return nil
 	})
 	if errors.Is(err, journal.ErrNoStream) || errors.Is(err, journal.ErrPositionBeyondEnd) {
 		return nil

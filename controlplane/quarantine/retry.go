@@ -129,12 +129,12 @@ func (o *Outcome) refuse(why *refusal) {
 
 // prepare finds out where the document goes and whether it may.
 func (r *Retrier) prepare(ctx context.Context, a *attempt, o Options) (*refusal, error) {
-	var err error
-	if a.target, err = r.collection(a.Collection); err != nil {
-		return &refusal{reason: err.Error()}, nil
+	var why *refusal
+	if a.target, why = r.collection(a.Collection); why == nil {
+		why = a.place()
 	}
-	if why := a.place(); why != nil {
-		return &refusal{invalid: why}, nil
+	if why != nil {
+		return why, nil
 	}
 	if len(a.data)+1024 > r.conn.MaxPayload() { // with a batch's headers
 		return &refusal{reason: fmt.Sprintf("it takes %d bytes, and the server takes messages of %d: raise max_payload in the server's configuration, or make it smaller", len(a.data), r.conn.MaxPayload())}, nil
@@ -153,7 +153,7 @@ func (r *Retrier) prepare(ctx context.Context, a *attempt, o Options) (*refusal,
 }
 
 // collection compiles a collection as it is published now.
-func (r *Retrier) collection(name string) (*collection.Collection, error) {
+func (r *Retrier) collection(name string) (*collection.Collection, *refusal) {
 	if c, ok := r.collections[name]; ok {
 		return c, nil
 	}
@@ -162,19 +162,20 @@ func (r *Retrier) collection(name string) (*collection.Collection, error) {
 			continue
 		}
 		c, err := collection.New(record.Collection)
-		if err == nil {
-			r.collections[name] = c
+		if err != nil {
+			return nil, &refusal{reason: err.Error()}
 		}
-		return c, err
+		r.collections[name] = c
+		return c, nil
 	}
-	return nil, fmt.Errorf("collection %s is not published any more: publish it again, or drop the document", name)
+	return nil, &refusal{reason: fmt.Sprintf("collection %s is not published any more: publish it again, or drop the document", name)}
 }
 
 // place checks the document as its writers and its readers would.
-func (a *attempt) place() *collection.Invalid {
+func (a *attempt) place() *refusal {
 	var doc document.Doc
 	if err := doc.Parse(a.data); err != nil {
-		return collection.NotJSON(a.Collection, a.data, err)
+		return &refusal{invalid: collection.NotJSON(a.Collection, a.data, err)}
 	}
 	views := []*collection.Collection{a.target}
 	if reading := a.target.ForReading(); reading != a.target && !reading.Infers() {
@@ -184,7 +185,7 @@ func (a *attempt) place() *collection.Invalid {
 		subject, err := view.Checker().Place(&doc)
 		var invalid *collection.Invalid
 		if errors.As(err, &invalid) {
-			return invalid
+			return &refusal{invalid: invalid}
 		}
 		a.subject = string(subject)
 	}
