@@ -20,6 +20,12 @@ type builtCollection struct {
 	written, shape *schema.Shape
 }
 
+// What is not written.
+const (
+	defaultPartitions = 16
+	defaultInterval   = "5m"
+)
+
 // build makes specs of what was read, and checks them.
 func (l *loader) build() *Catalog {
 	c := &Catalog{
@@ -52,7 +58,7 @@ func (l *loader) build() *Catalog {
 
 func (l *loader) buildCollection(e *entry[collectionFile]) *builtCollection {
 	f := e.file
-	spec := &Collection{Name: e.name, Key: f.Key, Partitions: 16, OnInvalid: OnInvalidStop, Origin: e.at.origin()}
+	spec := &Collection{Name: e.name, Key: f.Key, Partitions: defaultPartitions, OnInvalid: OnInvalidStop, Origin: e.at.origin()}
 	b := &builtCollection{entry: e, spec: spec}
 	if f.OnInvalid != "" {
 		spec.OnInvalid = f.OnInvalid
@@ -218,7 +224,7 @@ func (l *loader) buildCapture(e *entry[captureFile]) *Capture {
 	f := e.file
 	c := &Capture{
 		Name: e.name, Endpoint: Endpoint{Kind: f.Endpoint.Kind, Config: f.Endpoint.Config},
-		Bindings: make([]CaptureBinding, len(f.Bindings)), Interval: "5m", Disable: f.Shards.Disable, Origin: e.at.origin(),
+		Bindings: make([]CaptureBinding, len(f.Bindings)), Interval: defaultInterval, Disable: f.Shards.Disable, Origin: e.at.origin(),
 	}
 	if at, ok := f.At.field("interval"); ok && at.node.kind == kindString {
 		c.Interval = f.Interval

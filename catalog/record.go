@@ -40,6 +40,11 @@ type Publication struct {
 	Catalog string    `json:"catalog"`
 	Changed []string  `json:"changed,omitempty"` // names of specs that it wrote
 	Removed []string  `json:"removed,omitempty"` // names of specs that it removed
+
+	Previous string `json:"previous,omitempty"` // the publication before it, of any catalog
+	By       string `json:"by,omitempty"`       // who published
+	Message  string `json:"message,omitempty"`  // why, for people
+	Reverts  string `json:"reverts,omitempty"`  // the publication that it brought back
 }
 
 // NewPublicationID draws an identifier that sorts by time.

@@ -102,6 +102,10 @@ type Module struct {
 	Bundle string `json:"bundle,omitempty"` // the bundled code, set at publication
 }
 
+// BundleVariable is the variable that holds the exports of a module in its
+// bundle.
+const BundleVariable = "weirModule"
+
 // Register is the state that a derivation keeps for each shuffle key.
 type Register struct {
 	Schema  schema.Source   `json:"schema"`

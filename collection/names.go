@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"weir/catalog"
 )
 
 // Names of what is not one collection's own.
@@ -33,6 +35,9 @@ func DocFilter(name string) string { return docRoot + EncodeToken(name) + ".>" }
 func TxnFilter(name, task string) string {
 	return txnRoot + EncodeToken(name) + "." + EncodeToken(task) + ".>"
 }
+
+// MarkersFilter matches the markers of all tasks in a collection's stream.
+func MarkersFilter(name string) string { return txnRoot + EncodeToken(name) + ".>" }
 
 // TxnSubject is the subject of a shard's markers in the stream that it writes.
 // The shard is its token, "<r>-<m>".
@@ -123,6 +128,10 @@ func DecodeKVKey(key string) (string, error) {
 	}
 	return s, nil
 }
+
+// ControlKey is the key, in the bucket of the catalog, of what is wanted of one
+// task beside what is published.
+func ControlKey(kind, task string) string { return catalog.ControlPrefix + kind + "." + KVKey(task) }
 
 // maxConsumerName leaves room for a nonce behind the name.
 const maxConsumerName = maxName - 55

@@ -71,7 +71,15 @@ func buildModule(spec *catalog.Collection) error {
 // Check asks the connectors of a catalog whether they can serve it. The error
 // is catalog.Errors with every fault.
 func (k Connectors) Check(ctx context.Context, c *catalog.Catalog) error {
+	_, err := k.Examine(ctx, c)
+	return err
+}
+
+// Examine is Check, and gives what would be done at the endpoints of the
+// materializations, by their names, as far as the endpoints say it.
+func (k Connectors) Examine(ctx context.Context, c *catalog.Catalog) (actions map[string]string, err error) {
 	var faults catalog.Errors
+	actions = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(c.Captures)) {
 		spec := c.Captures[name]
 		source, err := k.Sources.Lookup(spec.Endpoint.Kind)
@@ -83,12 +91,14 @@ func (k Connectors) Check(ctx context.Context, c *catalog.Catalog) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Materializations)) {
-		faults = append(faults, k.checkMaterialization(ctx, c, c.Materializations[name])...)
+		action, wrong := k.checkMaterialization(ctx, c, c.Materializations[name])
+		faults = append(faults, wrong...)
+		actions[name] = action
 	}
 	if len(faults) > 0 {
-		return faults
+		return nil, faults
 	}
-	return nil
+	return actions, nil
 }
 
 func captureRequest(dataDir string, c *catalog.Catalog, spec *catalog.Capture) sources.ValidateRequest {
@@ -112,11 +122,12 @@ func fault(at catalog.Origin, section, name string, err error) catalog.Error {
 }
 
 // checkMaterialization asks a sink whether it can serve the bindings, and
-// whether what exists at the endpoint can be changed into what they need.
-func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog, spec *catalog.Materialization) catalog.Errors {
+// whether what exists at the endpoint can be changed into what they need. It gives
+// what would be done there.
+func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog, spec *catalog.Materialization) (string, catalog.Errors) {
 	sink, err := k.Sinks.Lookup(spec.Endpoint.Kind)
 	if err != nil {
-		return catalog.Errors{fault(spec.Origin, "materializations", spec.Name, err)}
+		return "", catalog.Errors{fault(spec.Origin, "materializations", spec.Name, err)}
 	}
 	var enabled []catalog.MaterializationBinding
 	var indexes []int
@@ -133,10 +144,14 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 		}
 		return source.ForReading(), nil
 	})
+	var applied sinks.Applied
 	if err == nil {
-		_, err = sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: bindings, DryRun: true})
+		applied, err = sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: bindings, DryRun: true})
 	}
-	return bindingFaults(spec, indexes, err)
+	if errors.Is(err, sinks.ErrTransient) {
+		applied.Action = "what would be done cannot be asked now: " + err.Error()
+	}
+	return applied.Action, bindingFaults(spec, indexes, err)
 }
 
 // bindingFaults places each error of a binding where its fields are selected.

@@ -23,12 +23,12 @@ import (
 func TestConcurrent(t *testing.T) {
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	mine, theirs := build(t, flow, module), build(t, strings.ReplaceAll(flow, "acmeCo", "other"), module)
-	apply, err := controlplane.Draft(t.Context(), conn, mine, controlplane.Options{Catalog: "/mine"})
+	draft, err := controlplane.NewDraft(t.Context(), conn, mine, controlplane.Options{Catalog: "/mine"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	publish(t, conn, theirs, "/theirs")
-	if err := apply(); err == nil || err.Error() != "somebody else published at the same time: look at what they changed, then publish again" {
+	if _, err := draft.Publish(t.Context()); err == nil || err.Error() != "somebody else published at the same time: look at what they changed, then publish again" {
 		t.Errorf("the second of two: %v", err)
 	}
 	if got := recordNames(t, conn); got != "other/a other/b other/db" {

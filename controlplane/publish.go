@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,15 +18,14 @@ import (
 // catalogBucket is where the control plane and workers meet.
 const catalogBucket = "weir_catalog"
 
-// newBlock is the distance of the first sequences of a stream and of the one
-// made again in its place: a sequence is never used twice.
-const newBlock = 1 << 40
-
 // Options of a publication.
 type Options struct {
-	Catalog string // the root file or directory, for records
-	Prune   bool   // what an earlier publication of the same root wrote, and is gone from it, stops
-	Build   string // version of weir, for the streams' metadata
+	Catalog string            // the root file or directory, for records
+	Prune   bool              // what an earlier publication of the same root wrote, and is gone from it, stops
+	Build   string            // version of weir, for the streams' metadata
+	By      string            // who publishes, for the history
+	Message string            // why, for the history
+	Actions map[string]string // what endpoints say would be done, by materialization; see Connectors.Examine
 }
 
 // Published says what a publication did. Names are sorted.
@@ -39,64 +37,117 @@ type Published struct {
 	Unchanged []string `json:"unchanged,omitempty"`
 }
 
+// ErrConcurrent is a publication that somebody else's came before.
+var ErrConcurrent = errors.New("somebody else published at the same time: look at what they changed, then publish again")
+
 // Publish makes a built catalog the published one: streams first, then the
 // records in one step. It refuses what would break a collection that is
 // there. The error is catalog.Errors when the catalog is at fault.
 func Publish(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (Published, error) {
-	d, err := newDraft(ctx, conn, c, o)
+	d, err := NewDraft(ctx, conn, c, o)
 	if err != nil {
+		return Published{}, err
+	}
+	return d.Publish(ctx)
+}
+
+// Draft is a publication that is checked and not applied yet.
+type Draft struct {
+	conn    *journal.Conn
+	options Options
+	bucket  *journal.Bucket
+	was     published
+	want    map[string]catalog.Record  // what the publication is of, by key
+	changes map[string]*catalog.Record // nil removes
+	streams map[string]streamState     // of the wanted collections, by key
+	done    Published
+	own     catalog.Publication
+	batch   []journal.Change // empty: nothing changes
+}
+
+// published is what is published at one moment.
+type published struct {
+	records  map[string]catalog.Record // by key
+	controls map[string]bool           // keys of controls
+	newest   catalog.Publication       // the zero value: none yet
+	revision uint64                    // of the newest publication's record
+}
+
+// NewDraft checks everything that can be checked before the first stream is
+// made. The error is catalog.Errors when the catalog is at fault, a
+// *DependentsError when others depend on what would go.
+func NewDraft(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (*Draft, error) {
+	return newDraft(ctx, conn, o, func(was published) (want map[string]catalog.Record, gone []string, err error) {
+		want = records(c, o)
+		for key, old := range was.records {
+			if _, ok := want[key]; !ok && o.Prune && old.Catalog == o.Catalog {
+				gone = append(gone, key)
+			}
+		}
+		return want, gone, nil
+	})
+}
+
+// newDraft makes a draft of what wish asks for: records to be there, and keys
+// to be gone.
+func newDraft(ctx context.Context, conn *journal.Conn, o Options, wish func(was published) (want map[string]catalog.Record, gone []string, err error)) (*Draft, error) {
+	d := &Draft{conn: conn, options: o}
+	var err error
+	if d.bucket, err = openCatalog(ctx, conn); err != nil {
+		return nil, err
+	}
+	if d.was, err = readPublished(ctx, d.bucket); err != nil {
+		return nil, err
+	}
+	var gone []string
+	if d.want, gone, err = wish(d.was); err != nil {
+		return nil, err
+	}
+	if d.streams, err = carryBlocks(ctx, conn, d.bucket, d.was.records, d.want); err != nil {
+		return nil, err
+	}
+	if err := checkMigrations(ctx, conn, d.was.records, d.want); err != nil {
+		return nil, err
+	}
+	if d.done, d.changes, err = compare(d.was.records, d.want, gone); err != nil || len(d.changes) == 0 {
+		return d, err
+	}
+	if err := d.checkDependents(); err != nil {
+		return nil, err
+	}
+	return d, d.encode()
+}
+
+// Publish makes the streams and writes the records, which is refused when
+// somebody else published since the draft was made (ErrConcurrent).
+func (d *Draft) Publish(ctx context.Context) (Published, error) {
+	if err := ensureStreams(ctx, d.conn, d.want, d.options); err != nil || len(d.batch) == 0 {
 		return d.done, err
 	}
-	return d.done, d.apply(ctx, conn, o)
-}
-
-// draft is a publication that is checked and not applied yet.
-type draft struct {
-	done   Published
-	bucket *journal.Bucket
-	want   map[string]catalog.Record // by key
-	batch  []journal.Change          // empty: nothing changed
-}
-
-// newDraft checks everything that can be checked before the first stream is
-// made.
-func newDraft(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Options) (d draft, err error) {
-	if d.bucket, err = openCatalog(ctx, conn); err != nil {
-		return d, err
-	}
-	was, revision, err := readRecords(ctx, d.bucket)
-	if err != nil {
-		return d, err
-	}
-	d.want = records(c, o)
-	if err := carryBlocks(ctx, conn, d.bucket, was, d.want); err != nil {
-		return d, err
-	}
-	if err := checkMigrations(ctx, conn, was, d.want); err != nil {
-		return d, err
-	}
-	var changes map[string]*catalog.Record
-	if d.done, changes, err = plan(was, d.want, o); err != nil || len(changes) == 0 {
-		return d, err
-	}
-	d.batch, err = encode(conn, &d.done, changes, revision, o)
-	return d, err
-}
-
-// apply makes the streams and writes the batch, which is refused when somebody
-// else published since the draft was made.
-func (d *draft) apply(ctx context.Context, conn *journal.Conn, o Options) error {
-	if err := ensureStreams(ctx, conn, d.want, o); err != nil || len(d.batch) == 0 {
-		return err
+	if err := d.keepHistory(ctx); err != nil {
+		return d.done, err
 	}
 	_, err := d.bucket.Apply(ctx, d.batch)
 	if errors.Is(err, journal.ErrConflict) {
-		return errors.New("somebody else published at the same time: look at what they changed, then publish again")
+		return d.done, ErrConcurrent
 	}
 	if err != nil {
-		return fmt.Errorf("write the publication: %w", err)
+		return d.done, fmt.Errorf("write the publication: %w", err)
 	}
-	return nil
+	return d.done, nil
+}
+
+// after gives what is published once the draft is.
+func (d *Draft) after() map[string]catalog.Record {
+	out := maps.Clone(d.was.records)
+	for key, r := range d.changes {
+		if r == nil {
+			delete(out, key)
+		} else {
+			out[key] = *r
+		}
+	}
+	return out
 }
 
 // Unpublish removes the records of a root's specs: their tasks stop, their
@@ -111,13 +162,13 @@ func Records(ctx context.Context, conn *journal.Conn) ([]catalog.Record, error) 
 	if err != nil {
 		return nil, err
 	}
-	all, _, err := readRecords(ctx, bucket)
+	all, err := readPublished(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]catalog.Record, 0, len(all))
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		out = append(out, all[key])
+	out := make([]catalog.Record, 0, len(all.records))
+	for _, key := range slices.Sorted(maps.Keys(all.records)) {
+		out = append(out, all.records[key])
 	}
 	return out, nil
 }
@@ -130,27 +181,28 @@ func openCatalog(ctx context.Context, conn *journal.Conn) (*journal.Bucket, erro
 	return bucket, nil
 }
 
-// readRecords gives the published records by key, and the revision of the
-// newest publication (0: none yet).
-func readRecords(ctx context.Context, bucket *journal.Bucket) (map[string]catalog.Record, uint64, error) {
-	was := map[string]catalog.Record{}
-	var revision uint64
-	err := bucket.Scan(ctx, "", func(e journal.Entry) error {
-		if e.Key == catalog.PublicationKey {
-			revision = e.Revision
-			return nil
+// readPublished reads what is published.
+func readPublished(ctx context.Context, bucket *journal.Bucket) (published, error) {
+	p := published{records: map[string]catalog.Record{}, controls: map[string]bool{}}
+	err := bucket.Scan(ctx, "", func(e journal.Entry) (err error) {
+		switch {
+		case e.Key == catalog.PublicationKey:
+			p.revision = e.Revision
+			err = json.Unmarshal(e.Value, &p.newest)
+		case strings.HasPrefix(e.Key, catalog.ControlPrefix):
+			p.controls[e.Key] = true
+		default:
+			p.records[e.Key], err = catalog.DecodeRecord(e.Value)
 		}
-		r, err := catalog.DecodeRecord(e.Value)
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Key, err)
 		}
-		was[e.Key] = r
 		return nil
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("read the published catalog: %w", err)
+		return p, fmt.Errorf("read the published catalog: %w", err)
 	}
-	return was, revision, nil
+	return p, nil
 }
 
 // records gives the records of a catalog by their keys.
@@ -158,7 +210,7 @@ func records(c *catalog.Catalog, o Options) map[string]catalog.Record {
 	out := map[string]catalog.Record{}
 	add := func(r catalog.Record) {
 		r.V, r.Catalog = catalog.RecordVersion, o.Catalog
-		out[string(r.Kind())+"."+collection.KVKey(r.Name())] = r
+		out[recordKey(r)] = r
 	}
 	for _, spec := range c.Collections {
 		add(catalog.Record{Collection: spec})
@@ -172,9 +224,11 @@ func records(c *catalog.Catalog, o Options) map[string]catalog.Record {
 	return out
 }
 
-// plan compares what is published with what is wanted. It asks nobody and
-// changes nothing.
-func plan(was map[string]catalog.Record, want map[string]catalog.Record, o Options) (Published, map[string]*catalog.Record, error) {
+func recordKey(r catalog.Record) string { return string(r.Kind()) + "." + collection.KVKey(r.Name()) }
+
+// compare says what differs between what is published and what is wanted. It
+// asks nobody and changes nothing.
+func compare(was, want map[string]catalog.Record, gone []string) (Published, map[string]*catalog.Record, error) {
 	var p Published
 	var faults catalog.Errors
 	changes := map[string]*catalog.Record{}
@@ -193,11 +247,10 @@ func plan(was map[string]catalog.Record, want map[string]catalog.Record, o Optio
 		}
 		changes[key] = &r
 	}
-	for key, old := range was {
-		if _, ok := want[key]; !ok && o.Prune && old.Catalog == o.Catalog {
-			p.Removed = append(p.Removed, old.Name())
-			changes[key] = nil
-		}
+	for _, key := range gone {
+		old := was[key]
+		p.Removed = append(p.Removed, old.Name())
+		changes[key] = nil
 	}
 	for _, names := range [][]string{p.Created, p.Changed, p.Removed, p.Unchanged} {
 		slices.Sort(names)
@@ -208,190 +261,59 @@ func plan(was map[string]catalog.Record, want map[string]catalog.Record, o Optio
 	return p, changes, nil
 }
 
-// incompatible lists the changes of a collection that its stored documents
-// forbid.
-func incompatible(old, now *catalog.Collection) catalog.Errors {
-	if old == nil || now == nil {
-		return nil
-	}
-	at := fault(now.Origin, "collections", now.Name, errors.New(""))
-	var faults catalog.Errors
-	add := func(path, message string) {
-		f := at
-		f.Path += path
-		f.Message = message
-		f.Hint = "publish a new collection under another name, with a derivation `using: {copy: {}}` that reads this one"
-		faults = append(faults, f)
-	}
-	if !slices.Equal(old.Key, now.Key) {
-		add("/key", fmt.Sprintf("the key of a published collection cannot change: it is [%s], its documents are stored under it", strings.Join(old.Key, ", ")))
-	} else {
-		for i, was := range changedDefaults(old, now) {
-			add("/key/"+strconv.Itoa(i), fmt.Sprintf("the default of %s in a published collection cannot change: documents without it are stored under %s", now.Key[i], was))
-		}
-	}
-	if old.Partitions != now.Partitions {
-		add("/partitions", fmt.Sprintf("the number of partitions of a published collection cannot change: it is %d", old.Partitions))
-	}
-	if was, is := logicalPartitions(old), logicalPartitions(now); was != is {
-		add("/projections", fmt.Sprintf("the logical partitions of a published collection cannot change: they are %s, its documents are stored under them", was))
-	}
-	return faults
-}
-
-// redirected refuses another target of a capture: its connector's state stands
-// in the markers of the collection that it wrote.
-func redirected(old, now *catalog.Capture) catalog.Errors {
-	if old == nil || now == nil {
-		return nil
-	}
-	was := targets(old)
-	for i, b := range now.Bindings {
-		if len(was) == 0 || slices.Contains(was, b.Target) {
-			continue
-		}
-		f := fault(now.Origin, "captures", now.Name, fmt.Errorf("the target of a published capture cannot change: it is %s, where the capture's progress is kept", strings.Join(was, ", ")))
-		f.Path += fmt.Sprintf("/bindings/%d/target", i)
-		f.Hint = "publish the capture under another name: it then starts from the beginning"
-		return catalog.Errors{f}
-	}
-	return nil
-}
-
-func targets(c *catalog.Capture) []string {
-	var names []string
-	for _, b := range c.Bindings {
-		names = append(names, b.Target)
-	}
-	return names
-}
-
-// logicalPartitions spells the logical partition fields of a collection with
-// their locations.
-func logicalPartitions(c *catalog.Collection) string {
-	fields := c.PartitionFields()
-	for i, name := range fields {
-		fields[i] += " at " + c.Projections[name].Location
-	}
-	if len(fields) == 0 {
-		return "none"
-	}
-	return strings.Join(fields, ", ")
-}
-
-// carryBlocks keeps the block of sequences of each collection. A stream that
-// was published before and is gone is made again in the next block: a
-// sequence is never used twice.
-func carryBlocks(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket, was, want map[string]catalog.Record) error {
-	for key, r := range want {
-		if r.Collection == nil {
-			continue
-		}
-		info, err := conn.StreamInfo(ctx, collection.StreamName(r.Name()))
-		switch old, known := was[key]; {
-		case err == nil:
-			r.Block = max(old.Block, info.First/newBlock)
-		case !errors.Is(err, journal.ErrNoStream):
-			return fmt.Errorf("stream of %s: %w", r.Name(), err)
-		case known:
-			r.Block = old.Block + 1
-		default:
-			if r.Block, err = removedAt(ctx, bucket, key); err != nil {
-				return err
-			}
-		}
-		want[key] = r
-	}
-	return nil
-}
-
-// removedAt gives the bucket's revision at which a record was removed, 0 when
-// there never was one. Revisions grow with each publication, so no block that
-// the collection had was as high.
-func removedAt(ctx context.Context, bucket *journal.Bucket, key string) (uint64, error) {
-	entry, err := bucket.Get(ctx, key)
-	if err != nil && !errors.Is(err, journal.ErrNoKey) {
-		return 0, fmt.Errorf("read the published catalog: %w", err)
-	}
-	return entry.Revision, nil
-}
-
-// ensureStreams makes the streams of the wanted collections, and the one of
-// quarantined documents.
-func ensureStreams(ctx context.Context, conn *journal.Conn, want map[string]catalog.Record, o Options) error {
-	bad := journal.StreamConfig{Name: collection.BadStream, Subjects: []string{collection.BadSubjects}, Metadata: metadata("quarantine", o)}
-	if _, err := conn.EnsureStream(ctx, bad); err != nil {
-		return fmt.Errorf("stream of quarantined documents: %w", err)
-	}
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		r := want[key]
-		if r.Collection == nil {
-			continue
-		}
-		c, err := collection.New(r.Collection)
-		if err != nil {
-			return err
-		}
-		config := journal.StreamConfig{
-			Name: collection.StreamName(c.Name), Subjects: c.StreamSubjects(), FirstSeq: r.Block * newBlock,
-			Metadata: metadata("collection", o),
-		}
-		config.Metadata["weir.catalog-name"] = c.Name
-		if from, to := c.Transform(); from != "" {
-			config.Transform = &journal.Transform{From: from, To: to}
-		}
-		if _, err := conn.EnsureStream(ctx, config); err != nil {
-			return fmt.Errorf("stream of %s: %w", c.Name, err)
-		}
-	}
-	return nil
-}
-
-// metadata marks a stream. The monitoring of the nats tools looks at it; Weir
-// sets no thresholds there: how many messages and subjects are too many, and
-// how many peers there should be, its operator knows, and what an operator adds
-// to the metadata stays.
-func metadata(kind string, o Options) map[string]string {
-	return map[string]string{"weir.kind": kind, "weir.build": o.Build, "io.nats.monitor.enabled": "true"}
-}
-
-// encode gives the records and, last, the publication's own: one batch, which
-// holds only while the newest publication is that of the revision.
-func encode(conn *journal.Conn, p *Published, changes map[string]*catalog.Record, revision uint64, o Options) ([]journal.Change, error) {
-	if most := conn.MaxBatch() - 1; len(changes) > most {
-		return nil, fmt.Errorf("the publication changes %d specs, but this server takes %d in one step: publish parts of the catalog one after the other", len(changes), most)
-	}
+// encode makes the batch: the records, the controls of tasks that go, and, last,
+// the publication's own, which holds only while the newest publication is the
+// one that the draft was made after.
+func (d *Draft) encode() error {
 	now := time.Now().UTC()
 	id := catalog.NewPublicationID(now)
-	batch := make([]journal.Change, 0, len(changes)+1)
-	for _, key := range slices.Sorted(maps.Keys(changes)) {
+	for _, key := range slices.Sorted(maps.Keys(d.changes)) {
 		change := journal.Change{Key: key}
-		if r := changes[key]; r != nil {
+		if r := d.changes[key]; r != nil {
 			r.Publication = id
 			text, err := json.Marshal(r)
 			if err != nil {
-				return nil, fmt.Errorf("encode %s: %w", r.Name(), err)
+				return fmt.Errorf("encode %s: %w", r.Name(), err)
 			}
-			if limit := conn.MaxPayload() - 1024; len(text) > limit {
-				return nil, fmt.Errorf("%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d: make them smaller, or raise max_payload", r.Name(), len(text), limit)
+			if limit := d.conn.MaxPayload() - 1024; len(text) > limit {
+				return fmt.Errorf("%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d: make them smaller, or raise max_payload", r.Name(), len(text), limit)
 			}
 			change.Value = text
 		}
-		batch = append(batch, change)
+		d.batch = append(d.batch, change)
 	}
-	own, err := json.Marshal(catalog.Publication{V: catalog.RecordVersion, ID: id, Time: now, Catalog: o.Catalog, Changed: append(slices.Clone(p.Created), p.Changed...), Removed: p.Removed})
+	// Behind all records: whoever sees that a control is gone has seen that its
+	// task is, or has become another.
+	d.batch = append(d.batch, d.controlsThatGo()...)
+	if most := d.conn.MaxBatch() - 1; len(d.batch) > most {
+		return fmt.Errorf("the publication changes %d specs, but this server takes %d in one step: publish parts of the catalog one after the other", len(d.changes), most)
+	}
+	d.own = catalog.Publication{
+		V: catalog.RecordVersion, ID: id, Time: now, Catalog: d.options.Catalog, Changed: append(slices.Clone(d.done.Created), d.done.Changed...), Removed: d.done.Removed,
+		Previous: d.was.newest.ID, By: d.options.By, Message: d.options.Message, Reverts: d.own.Reverts,
+	}
+	own, err := json.Marshal(d.own)
 	if err != nil {
-		return nil, fmt.Errorf("encode publication: %w", err)
+		return fmt.Errorf("encode publication: %w", err)
 	}
-	p.ID = id
-	return append(batch, journal.Change{Key: catalog.PublicationKey, Value: own, Expect: &revision}), nil
+	d.done.ID = id
+	d.batch = append(d.batch, journal.Change{Key: catalog.PublicationKey, Value: own, Expect: &d.was.revision})
+	return nil
 }
 
-// Prepare makes what must be there before anything is published, so that
-// workers and clients find it.
-func Prepare(ctx context.Context, conn *journal.Conn) error {
-	if _, err := openCatalog(ctx, conn); err != nil {
-		return err
+// controlsThatGo removes what is wanted of tasks that are no more.
+func (d *Draft) controlsThatGo() []journal.Change {
+	var gone []journal.Change
+	for _, key := range slices.Sorted(maps.Keys(d.changes)) {
+		old, known := d.was.records[key]
+		if !known {
+			continue
+		}
+		now := d.changes[key]
+		control := collection.ControlKey(string(old.TaskKind()), old.Name())
+		if (now == nil || now.TaskKind() != old.TaskKind()) && d.was.controls[control] {
+			gone = append(gone, journal.Change{Key: control})
+		}
 	}
-	return ensureStreams(ctx, conn, nil, Options{})
+	return gone
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // globalName is the variable that holds a bundle's exports.
-const globalName = "weirModule"
+const globalName = catalog.BundleVariable
 
 // flowNamespace marks imports of generated types (`flow/<collection>`) inside esbuild.
 const flowNamespace = "weir-flow"

@@ -27,13 +27,12 @@ func describeState(state string) string {
 	return "registers of "
 }
 
-// stateOf says which of them a derivation has; empty: none. A database without
-// migrations has no tables, and so no state.
+// stateOf says which of them a derivation has; empty: none.
 func stateOf(d *catalog.Derivation) string {
-	switch {
-	case d.Using.SQLite != nil && len(d.Using.SQLite.Migrations) > 0:
+	switch d.State() {
+	case catalog.StateDatabase:
 		return databaseOf
-	case d.Register != nil:
+	case catalog.StateRegisters:
 		return registersOf
 	}
 	return ""

@@ -168,6 +168,7 @@ var fixes = map[string]string{
 	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
 	"too-much-state":      "change fewer rows for one document, or raise the server's max_payload",
 	"too-many-outputs":    "split the source document, or return fewer documents for it",
+	"paused":              "`weir resume` with the task's name lets it go on where it stopped",
 	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
 	"disk":                "make room in the worker's directory for temporary files; the task goes on by itself",
 	"state-lost":          "restore what is gone from a backup, or publish the derivation under a new name",

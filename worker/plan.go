@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"weir/catalog"
@@ -149,24 +148,20 @@ func (w *Worker) planInbox(spec *catalog.Collection, known collections, broken m
 }
 
 func (w *Worker) planDerivation(spec *catalog.Collection, known collections, broken map[string]error) *task {
-	names := []string{spec.Name}
-	for _, t := range spec.Derive.Transforms {
-		names = append(names, t.Source.Name)
-	}
+	published := catalog.Record{Collection: spec}
+	names := published.BuiltFrom()
 	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
 		if err := failing(broken, names...); err != nil {
 			return err
 		}
 		return runDerivation(ctx, stop, e, spec, known)
 	}
-	return w.unlessDisabled(w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Derive.Disable || all(spec.Derive.Transforms, func(t catalog.Transform) bool { return t.Disable }))
+	return w.unlessDisabled(w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
 }
 
 func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken map[string]error) *task {
-	var names []string
-	for _, b := range spec.Bindings {
-		names = append(names, b.Target)
-	}
+	published := catalog.Record{Capture: spec}
+	names := published.BuiltFrom()
 	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
 		if err := failing(broken, names...); err != nil {
 			return err
@@ -181,14 +176,12 @@ func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken ma
 		}
 		return runCapture(ctx, stop, e, captureSpec{spec: spec, source: source, interval: interval}, known)
 	}
-	return w.unlessDisabled(w.newTask(KindCapture, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable || all(spec.Bindings, func(b catalog.CaptureBinding) bool { return b.Disable }))
+	return w.unlessDisabled(w.newTask(KindCapture, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
 }
 
 func (w *Worker) planMaterialization(spec *catalog.Materialization, known collections, broken map[string]error) *task {
-	var names []string
-	for _, b := range spec.Bindings {
-		names = append(names, b.Source.Name)
-	}
+	published := catalog.Record{Materialization: spec}
+	names := published.BuiltFrom()
 	run := func(ctx context.Context, stop <-chan struct{}, e *env) error {
 		if err := failing(broken, names...); err != nil {
 			return err
@@ -199,12 +192,7 @@ func (w *Worker) planMaterialization(spec *catalog.Materialization, known collec
 		}
 		return runMaterialization(ctx, stop, e, spec, sink, known)
 	}
-	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), spec.Disable || all(spec.Bindings, func(b catalog.MaterializationBinding) bool { return b.Disable }))
-}
-
-// all says whether something holds for every one.
-func all[T any](list []T, holds func(T) bool) bool {
-	return !slices.ContainsFunc(list, func(v T) bool { return !holds(v) })
+	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
 }
 
 func (w *Worker) unlessDisabled(t *task, disabled bool) *task {

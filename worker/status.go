@@ -35,6 +35,7 @@ const (
 	StateRetrying State = "retrying" // waits before it starts again
 	StateFailed   State = "failed"   // stands still until somebody changes something
 	StateDisabled State = "disabled" // the catalog says so
+	StatePaused   State = "paused"   // somebody said so, until somebody resumes it
 )
 
 // Kinds of tasks.

@@ -87,20 +87,23 @@ func (w *Worker) Run(ctx context.Context) error {
 		defer reporting.Done()
 		w.reporter.run(running, w.Status)
 	}()
-	snapshot := map[string]record{}
+	snapshot, controls := map[string]record{}, controls{}
 	complete := false
 	err = bucket.Watch(ctx, "", func(e journal.Entry) {
+		now := e.Key == "" || e.Key == catalog.PublicationKey
 		switch {
 		case e.Key == "":
 			complete = true
 		case e.Key == catalog.PublicationKey:
+		case controls.take(e):
+			now = true
 		case e.Deleted:
 			delete(snapshot, e.Key)
 		default:
 			snapshot[e.Key] = readRecord(e)
 		}
-		if complete && (e.Key == "" || e.Key == catalog.PublicationKey) {
-			w.reconcile(ctx, running, snapshot)
+		if complete && now {
+			w.reconcile(ctx, running, snapshot, controls)
 		}
 	})
 	w.haltAll()
@@ -126,8 +129,9 @@ func (w *Worker) Status() []Status {
 
 // reconcile makes the running tasks those of the snapshot: what is gone or
 // changed is drained, and only then what is new or changed starts.
-func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]record) {
+func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]record, controls controls) {
 	wanted := w.plan(snapshot)
+	controls.pause(wanted)
 	w.mu.Lock()
 	var stopped []*task
 	for key, old := range w.tasks {
@@ -151,6 +155,9 @@ func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]rec
 			continue
 		}
 		t := wanted[key]
+		if old := w.tasks[key]; old != nil {
+			t.resumeFrom(old)
+		}
 		w.tasks[key] = t
 		if t.run != nil {
 			t.start(running)

@@ -10,7 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
+
+	"weir/catalog"
 )
 
 // The contract of all commands: results go to standard output and nothing else
@@ -103,52 +104,12 @@ func writeYAML(out io.Writer, value any) error {
 	if err := writeJSON(&text, value, false); err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(&text)
-	decoder.UseNumber()
-	node, err := yamlNode(decoder)
+	lines, err := catalog.YAML(text.Bytes())
 	if err != nil {
 		return err
 	}
-	encoder := yaml.NewEncoder(out)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(node); err != nil {
-		return err
-	}
-	return encoder.Close()
-}
-
-// yamlNode reads one JSON value.
-func yamlNode(from *json.Decoder) (*yaml.Node, error) {
-	token, err := from.Token()
-	if err != nil {
-		return nil, err
-	}
-	scalar := func(tag, value string) (*yaml.Node, error) {
-		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}, nil
-	}
-	switch v := token.(type) {
-	case nil:
-		return scalar("!!null", "null")
-	case bool:
-		return scalar("!!bool", fmt.Sprint(v))
-	case string:
-		return scalar("!!str", v)
-	case json.Number:
-		return scalar("", v.String()) // as it stands, also where no machine holds it
-	}
-	n := &yaml.Node{Kind: yaml.SequenceNode, Tag: "!!seq"}
-	if token == json.Delim('{') {
-		n.Kind, n.Tag = yaml.MappingNode, "!!map"
-	}
-	for from.More() { // keys of objects come as strings
-		child, err := yamlNode(from)
-		if err != nil {
-			return nil, err
-		}
-		n.Content = append(n.Content, child)
-	}
-	_, err = from.Token()
-	return n, err
+	_, err = out.Write(lines)
+	return err
 }
 
 // noError is an answer that is no failure and yet not what was asked for.

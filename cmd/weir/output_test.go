@@ -22,7 +22,7 @@ func TestResults(t *testing.T) {
 	for form, want := range map[string]string{
 		formTable: "a<b has 7\n",
 		formJSON:  "{\n  \"name\": \"a<b\",\n  \"docs\": 7,\n  \"raw\": {\n    \"z\": 1e400,\n    \"a\": [\n      \"\\ud83d\\ude00\",\n      \"true\",\n      \"12\"\n    ],\n    \"n\": null\n  },\n  \"empty\": []\n}\n",
-		formYAML:  "name: a<b\ndocs: 7\nraw:\n  z: 1e400\n  a:\n    - \"\\U0001F600\"\n    - \"true\"\n    - \"12\"\n  n: null\nempty: []\n",
+		formYAML:  "name: a<b\ndocs: 7\nraw:\n  z: 1e400\n  a: [\"\\U0001F600\", \"true\", \"12\"]\n  n: null\nempty: []\n",
 		formJSONL: `{"name":"a<b","docs":7,"raw":{"z":1e400,"a":["\ud83d\ude00","true","12"],"n":null},"empty":[]}` + "\n",
 	} {
 		var out bytes.Buffer

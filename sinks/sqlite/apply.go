@@ -24,7 +24,7 @@ func (Sink) Apply(ctx context.Context, r sinks.ApplyRequest) (sinks.Applied, err
 		return sinks.Applied{}, err
 	}
 	if r.DryRun {
-		return sinks.Applied{}, dryRun(ctx, path, r, tables)
+		return dryRun(ctx, path, r, tables)
 	}
 	c, err := connect(ctx, path)
 	if err != nil {
@@ -58,21 +58,28 @@ func (Sink) Apply(ctx context.Context, r sinks.ApplyRequest) (sinks.Applied, err
 }
 
 // dryRun plans over what the file holds, if it can be read at all.
-func dryRun(ctx context.Context, path string, r sinks.ApplyRequest, tables []*sqltable.Table) error {
+func dryRun(ctx context.Context, path string, r sinks.ApplyRequest, tables []*sqltable.Table) (sinks.Applied, error) {
+	var did []string
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-		return nil // nothing is there that could be in the way
+		for _, t := range tables { // nothing is there that could be in the way
+			did = append(did, t.Make()...)
+		}
+		return sinks.Applied{Action: strings.Join(did, "; ")}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("sqlite: database: %w", err)
+		return sinks.Applied{}, fmt.Errorf("sqlite: database: %w", err)
 	}
 	c, err := open(ctx, path, "?mode=ro", "busy_timeout = "+busyTimeout)
 	if err != nil {
-		return err
+		return sinks.Applied{}, err
 	}
 	defer c.Close()
-	_, err = c.planAll(ctx, r, tables)
-	return err
+	plans, err := c.planAll(ctx, r, tables)
+	for _, p := range plans {
+		did = append(did, p.statements...)
+	}
+	return sinks.Applied{Action: strings.Join(did, "; ")}, err
 }
 
 // prepareTables makes Weir's own tables, and adds the columns that those of

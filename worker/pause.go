@@ -1,0 +1,71 @@
+package worker
+
+import (
+	"strings"
+	"time"
+
+	"weir/catalog"
+	"weir/journal"
+)
+
+// controls are what people want of single tasks, by the tasks' keys in records
+// of status. They stand beside what is published, and outlast it.
+type controls map[string]catalog.Control
+
+// take takes over an entry of the catalog's bucket, and says whether it was a
+// control.
+func (c controls) take(e journal.Entry) bool {
+	task, ok := strings.CutPrefix(e.Key, catalog.ControlPrefix)
+	switch {
+	case !ok:
+		return false
+	case e.Deleted:
+		delete(c, task)
+		return true
+	}
+	control, err := catalog.DecodeControl(e.Value)
+	if err != nil { // who wrote it wanted something: to go on might be the opposite
+		control = catalog.Control{Paused: true, At: e.Created, Why: err.Error()}
+	}
+	c[task] = control
+	return true
+}
+
+// pause lets the paused ones of the tasks stand still. A task that the catalog
+// disables is disabled first.
+func (c controls) pause(tasks map[string]*task) {
+	for _, t := range tasks {
+		control := c[taskKey(t.kind, t.env.task)]
+		if !control.Paused || t.run == nil {
+			continue
+		}
+		t.run = nil
+		t.hash += " paused"
+		t.state.state, t.state.since, t.state.why = StatePaused, control.At, pausedBecause(control)
+	}
+}
+
+// resumeFrom keeps what a task that only stands still now knew of its progress.
+func (t *task) resumeFrom(old *task) {
+	if t.run != nil {
+		return
+	}
+	old.state.mu.Lock()
+	at := old.state.positions
+	old.state.mu.Unlock()
+	t.state.mu.Lock()
+	t.state.positions = at
+	t.state.mu.Unlock()
+}
+
+func pausedBecause(c catalog.Control) *Why {
+	message := "paused"
+	if c.By != "" {
+		message += " by " + c.By
+	}
+	message += " at " + c.At.UTC().Format(time.RFC3339)
+	if c.Why != "" {
+		message += ": " + c.Why
+	}
+	return &Why{Code: "paused", Message: message, Fix: fixes["paused"]}
+}
