@@ -31,6 +31,8 @@ var layers = []layer{
 	{"worker", 4, "it meets the control plane only in records that journal keeps, so that both can run in different processes"},
 	{"controlplane", 4, "it meets the worker only in records that journal keeps, so that both can run in different processes"},
 	{"controlplane/quarantine", 4, "it brings documents back by what is published and by what journal keeps, whether tasks run or not"},
+	{"controlplane/documents", 4, "it reads what is stored for people, whether tasks run or not"},
+	{"controlplane/erasure", 4, "it removes a key from what journal keeps, whether tasks run or not"},
 	{"controlplane/ui", 4, "it declares the read methods that it needs, so that pages can be tested with functions"},
 	{"sources/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
 	{"sinks/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
@@ -59,6 +61,7 @@ var sameLevel = map[string]map[string]string{
 		"derive": "errors and changes of state are those of modules",
 		"sinks":  "parameters of lambdas are the fields of collections, which sinks describes",
 	},
+	"controlplane/erasure":    {"controlplane/quarantine": "quarantine is one of the places that hold a key"},
 	"controlplane/quarantine": {"controlplane": "what is published says what is valid and who reads it"},
 	"sinks/*":                 {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
 }

@@ -154,7 +154,7 @@ func (o *output) String() string {
 func TestWrongCommandLines(t *testing.T) {
 	isolate(t)
 	for line, want := range map[string]string{
-		"upp":                                   "weir: there is no command upp: did you mean `weir up`?\n",
+		"upp":                                   "weir: there is no command upp: did you mean `weir up` or `weir tap`?\n",
 		"frobnicate":                            "weir: there is no command frobnicate: `weir --help` lists the commands\n",
 		"up":                                    "weir: up takes one CATALOG, as in `weir up CATALOG`\n",
 		"up a b":                                "weir: up takes one CATALOG, as in `weir up CATALOG`\n",
@@ -176,9 +176,8 @@ func TestWrongCommandLines(t *testing.T) {
 		"test ../../examples/orders --filter x": "weir: --filter x matches none of the 3 tests; the first is acmeCo/tests/customer-totals\n",
 		"ingest":                                "weir: ingest takes one COLLECTION, as in `weir ingest COLLECTION`\n",
 		"read":                                  "weir: read takes one COLLECTION, as in `weir read COLLECTION`\n",
-		"read a/b --reduce --follow":            "weir: --reduce reads everything before it prints: it goes with --from only\n",
-		"read a/b --reduce -n 1":                "weir: --reduce reads everything before it prints: it goes with --from only\n",
-		"read a/b -n -1":                        "weir: --count -1: there are no fewer documents than none\n",
+		"read a/b --reduce --follow":            "weir: --reduce reads everything before it prints, and what it prints stands at no sequence: it goes without --follow and --meta\n",
+		"read a/b -n -1":                        "weir: --limit -1: there are no fewer documents than none\n",
 		"status a/b":                            "weir: status takes no arguments, but there is a/b\n",
 		"status -o text":                        "weir: --output text is unknown: table, json or yaml\n",
 		"serve a b":                             "weir: serve takes no arguments, but there is a b\n",

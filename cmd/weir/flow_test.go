@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"weir/controlplane"
+	"weir/controlplane/documents"
 	"weir/internal/weirtest"
 	"weir/journal"
 	"weir/worker"
@@ -184,7 +185,7 @@ func TestRead(t *testing.T) {
 	succeed(t, x+y+z, "ingest", "a/counts", "--nats", url)
 	for args, want := range map[string]string{
 		"":                  x + y + z,
-		"--count 2":         x + y,
+		"--limit 2":         x + y,
 		"-n 9":              x + y + z,
 		"--from 2":          y + z,
 		"--from 2 -n 1":     y,
@@ -199,9 +200,10 @@ func TestRead(t *testing.T) {
 	if o := weir(t, "", "read", "a/counts", "--from", "99", "--nats", url); o.code != exitFailed || !strings.Contains(o.problems, "position beyond the end of the stream") {
 		t.Errorf("--from a sequence that nobody has given out: %+v", o)
 	}
-	meta := strings.Split(read("--meta", "--from", "2", "-n", "1"), "\t")
-	if len(meta) != 4 || meta[0] != "2" || !strings.HasPrefix(meta[2], "weir.doc.a/counts.") || !strings.HasSuffix(meta[2], ".y") || meta[3] != y {
-		t.Errorf("--meta: %q", meta)
+	var meta documents.Document
+	line := read("--meta", "--from", "2", "-n", "1")
+	if err := json.Unmarshal([]byte(line), &meta); err != nil || meta.Seq != 2 || !strings.HasPrefix(meta.Subject, "weir.doc.a/counts.") || !strings.HasSuffix(meta.Subject, ".y") || string(meta.Data)+"\n" != y {
+		t.Errorf("--meta: %s", line)
 	}
 	if o := weir(t, "", "read", "none", "--nats", url); o.code != exitFailed || o.problems != "weir: collection none is not published; these are: a/counts\n" {
 		t.Errorf("unknown: %+v", o)

@@ -63,6 +63,7 @@ func root() *cobra.Command {
 	})
 	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(), lintCommand(),
 		generateCommand(), statusCommand(), logsCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
+	c.AddCommand(tapCommand(), quarantineCommand(), eraseCommand())
 	return c
 }
 

@@ -1,0 +1,268 @@
+package erasure
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"weir/catalog"
+	"weir/collection"
+	"weir/controlplane/quarantine"
+	"weir/document"
+	"weir/journal"
+)
+
+// Request says what is to be erased.
+type Request struct {
+	Collection string
+	Key        []string // one text a component, as people write keys
+	// Deletion is a document of that key which the schema reduces to a deletion:
+	// it is published once the key is erased, for destinations to remove their
+	// rows. Nil: none.
+	Deletion []byte
+	DryRun   bool
+}
+
+// Report says what was erased, or would be, and what is left to do.
+type Report struct {
+	Collection string          `json:"collection"`
+	Key        json.RawMessage `json:"key"`
+	Erased     bool            `json:"erased"` // false: it was a dry run
+	Places     []Place         `json:"places"`
+	Remains    []Remain        `json:"remains"`
+}
+
+// Place is where Weir kept the key.
+type Place struct {
+	Name      string `json:"name"`
+	Documents int    `json:"documents"`
+	Bytes     int    `json:"bytes"`
+}
+
+// Remain is what erasing does not reach.
+type Remain struct {
+	What string `json:"what"`
+	Do   string `json:"do"` // what to do about it
+}
+
+// erasing is one request on its way.
+type erasing struct {
+	conn     *journal.Conn
+	records  []catalog.Record
+	target   *collection.Collection
+	packed   []byte
+	shuffled map[string]bool // keys of registers that the erased documents led to, as "derivation: key"
+	unread   int             // quarantined documents that are no JSON
+	dry      bool
+	report   *Report
+}
+
+// Erase removes a key by what is published. It goes on after an error where it
+// stood when it is asked again.
+func Erase(ctx context.Context, conn *journal.Conn, records []catalog.Record, r Request) (*Report, error) {
+	e := &erasing{conn: conn, records: records, shuffled: map[string]bool{}, dry: r.DryRun, report: &Report{Collection: r.Collection, Remains: []Remain{}}}
+	if err := e.find(r); err != nil {
+		return nil, err
+	}
+	deletion, err := e.deletion(r.Deletion)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range []func(context.Context) error{e.documents, e.inbox, e.quarantine} {
+		if err := step(ctx); err != nil {
+			return nil, fmt.Errorf("erase a key of %s: %w; what was erased is gone: erase it again for the rest", r.Collection, err)
+		}
+	}
+	e.report.Erased = !r.DryRun
+	e.remains(r.Deletion != nil)
+	if deletion != nil && !r.DryRun {
+		if _, err := conn.Publish(ctx, *deletion); err != nil {
+			return e.report, fmt.Errorf("the key is erased, but the deletion was not published: %w", err)
+		}
+	}
+	return e.report, nil
+}
+
+// find compiles the collection and packs the key.
+func (e *erasing) find(r Request) error {
+	var known []string
+	for i := range e.records {
+		spec := e.records[i].Collection
+		if spec == nil {
+			continue
+		}
+		known = append(known, spec.Name)
+		if spec.Name == r.Collection {
+			var err error
+			if e.target, err = collection.New(spec); err != nil {
+				return err
+			}
+		}
+	}
+	if e.target == nil {
+		slices.Sort(known)
+		return fmt.Errorf("collection %s is not published; these are: %s", r.Collection, strings.Join(known, ", "))
+	}
+	var err error
+	if e.packed, err = e.target.ParseKey(r.Key); err != nil {
+		return err
+	}
+	text, err := document.AppendKeyJSON(nil, e.packed)
+	e.report.Key = text
+	return err
+}
+
+// deletion checks the document that deletes the key downstream.
+func (e *erasing) deletion(text []byte) (*journal.Outgoing, error) {
+	if text == nil {
+		return nil, nil
+	}
+	if e.target.Spec.Derive != nil {
+		return nil, fmt.Errorf("%s is derived: publish the deletion to the collections that it is derived from", e.target.Name)
+	}
+	var d document.Doc
+	if err := d.Parse(text); err != nil {
+		return nil, fmt.Errorf("deletion: %w", err)
+	}
+	subject, err := e.target.Checker().Place(&d)
+	if err != nil {
+		return nil, fmt.Errorf("deletion: %w", err)
+	}
+	if !e.target.HasKey(&d, e.packed) {
+		return nil, fmt.Errorf("deletion: its key is not %s", e.report.Key)
+	}
+	m := e.target.ForReading().NewCombiner(collection.CombinerOptions{Full: true})
+	defer m.Close()
+	if err := m.Add(text); err != nil {
+		return nil, fmt.Errorf("deletion: %w", err)
+	}
+	deletes := false
+	err = m.Drain(func(c collection.Combined) error {
+		deletes = c.Deleted
+		return nil
+	})
+	if err == nil && !deletes {
+		err = errors.New("the schema does not reduce it to a deletion (`reduce: { delete: true }` where it applies)")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("deletion: %w", err)
+	}
+	return &journal.Outgoing{Subject: string(subject), Data: text}, nil
+}
+
+// documents erases what the collection's stream holds under the key.
+func (e *erasing) documents(ctx context.Context) error {
+	all, err := e.target.Select(nil)
+	if err != nil {
+		return err
+	}
+	filter, err := all.KeyFilter(e.packed)
+	if err != nil {
+		return err
+	}
+	return e.messages(ctx, "documents of "+e.target.Name, filter)
+}
+
+// inbox erases what was published without a key and was not moved yet.
+func (e *erasing) inbox(ctx context.Context) error {
+	if e.target.Spec.Derive != nil {
+		return nil
+	}
+	return e.messages(ctx, "documents that wait for the inbox of "+e.target.Name, collection.PubFilter())
+}
+
+// messages erases the messages of the collection's stream that match a filter
+// and have the key.
+func (e *erasing) messages(ctx context.Context, name, filter string) error {
+	place := Place{Name: name}
+	var found []uint64
+	var d document.Doc
+	err := e.conn.ReadAll(ctx, e.target.StreamName(), filter, 0, func(m journal.Message) error {
+		if d.Parse(m.Data) == nil && e.target.HasKey(&d, e.packed) {
+			found = append(found, m.Seq)
+			place.Bytes += len(m.Data)
+			e.shuffles(&d)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, seq := range found {
+		if e.dry {
+			break
+		}
+		if err := e.conn.Erase(ctx, e.target.StreamName(), seq); err != nil {
+			return err
+		}
+	}
+	place.Documents = len(found)
+	e.report.Places = append(e.report.Places, place)
+	return nil
+}
+
+// quarantine erases what was put aside of the key.
+func (e *erasing) quarantine(ctx context.Context) error {
+	place := Place{Name: "quarantined documents of " + e.target.Name}
+	var d document.Doc
+	entries, _, err := quarantine.List(ctx, e.conn, quarantine.Filter{Collection: e.target.Name}, 0)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		full, err := quarantine.Get(ctx, e.conn, entry.ID)
+		switch {
+		case errors.Is(err, quarantine.ErrNoEntry):
+			continue
+		case err != nil:
+			return err
+		case d.Parse(full.Data) != nil:
+			e.unread++
+			continue
+		case !e.target.HasKey(&d, e.packed):
+			continue
+		}
+		place.Documents++
+		place.Bytes += len(full.Data)
+		if e.dry {
+			continue
+		}
+		if err := quarantine.Drop(ctx, e.conn, entry); err != nil {
+			return err
+		}
+	}
+	e.report.Places = append(e.report.Places, place)
+	return nil
+}
+
+// mostKeys bounds how many keys of registers a report names.
+const mostKeys = 20
+
+// shuffles notes the keys of registers that a document led to.
+func (e *erasing) shuffles(d *document.Doc) {
+	for i := range e.records {
+		spec := e.records[i].Collection
+		if spec == nil || spec.Derive == nil || spec.Derive.Register == nil || len(e.shuffled) >= mostKeys {
+			continue
+		}
+		for _, t := range spec.Derive.Transforms {
+			if t.Source.Name != e.target.Name || len(t.Shuffle.Key) == 0 {
+				continue
+			}
+			key, err := document.NewKey(t.Shuffle.Key)
+			if err != nil {
+				continue // the build refuses it
+			}
+			packed, err := key.AppendPacked(nil, d, 0)
+			if err != nil {
+				continue // no register has such a key
+			}
+			if text, err := document.AppendKeyJSON(nil, packed); err == nil {
+				e.shuffled["register "+string(text)+" of "+spec.Name] = true
+			}
+		}
+	}
+}
