@@ -49,6 +49,7 @@ var layers = []layer{
 	{"journal", 0, "it carries bytes, headers, subjects and positions, and knows nothing of ours"},
 	{"journal/server", 0, "a NATS server and its settings, for whoever starts one"},
 	{"controlplane/listener", 0, "who may come in is decided without knowing what is behind it"},
+	{"secrets", 0, "values in, texts without them out: whatever shows something can use it"},
 	{"connector", 0, "messages of the wire protocol, for programs that are not ours as well"},
 }
 

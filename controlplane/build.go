@@ -11,6 +11,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/derive"
+	"weir/secrets"
 	"weir/sinks"
 	"weir/sources"
 )
@@ -19,7 +20,8 @@ import (
 type Connectors struct {
 	Sinks   sinks.Registry
 	Sources sources.Registry
-	DataDir string // relative paths of endpoints are relative to it
+	DataDir string         // relative paths of endpoints are relative to it
+	Secrets *secrets.Store // that configurations may name; nil: everything, files relative to DataDir
 }
 
 // Build bundles the modules of a catalog and compiles everything in it, so
@@ -84,7 +86,7 @@ func (k Connectors) Examine(ctx context.Context, c *catalog.Catalog) (actions ma
 		spec := c.Captures[name]
 		source, err := k.Sources.Lookup(spec.Endpoint.Kind)
 		if err == nil {
-			_, err = source.Validate(ctx, captureRequest(k.DataDir, c, spec))
+			err = k.checkCapture(ctx, c, spec, source)
 		}
 		if err != nil && !errors.Is(err, sources.ErrTransient) {
 			faults = append(faults, fault(spec.Origin, "captures", name, err))
@@ -99,6 +101,17 @@ func (k Connectors) Examine(ctx context.Context, c *catalog.Catalog) (actions ma
 		return nil, faults
 	}
 	return actions, nil
+}
+
+func (k Connectors) checkCapture(ctx context.Context, c *catalog.Catalog, spec *catalog.Capture, source sources.Source) error {
+	config, redactor, err := k.resolve(source.Spec().ConfigSchema, spec.Endpoint.Config)
+	if config == nil {
+		return err
+	}
+	r := captureRequest(k.DataDir, c, spec)
+	r.Config = config
+	_, err = source.Validate(ctx, r)
+	return redactor.Error(err)
 }
 
 func captureRequest(dataDir string, c *catalog.Catalog, spec *catalog.Capture) sources.ValidateRequest {
@@ -136,7 +149,14 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 			enabled, indexes = append(enabled, b), append(indexes, i)
 		}
 	}
-	r := sinks.ValidateRequest{Task: spec.Name, Config: spec.Endpoint.Config, DataDir: k.DataDir}
+	config, redactor, err := k.resolve(sink.Spec().ConfigSchema, spec.Endpoint.Config)
+	if err != nil {
+		return "", catalog.Errors{fault(spec.Origin, "materializations", spec.Name, err)}
+	}
+	if config == nil {
+		return "", nil
+	}
+	r := sinks.ValidateRequest{Task: spec.Name, Config: config, DataDir: k.DataDir}
 	bindings, err := sinks.Resolve(ctx, sink, r, enabled, func(name string) (*collection.Collection, error) {
 		source, err := collection.New(c.Collections[name])
 		if err != nil {
@@ -151,7 +171,11 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 	if errors.Is(err, sinks.ErrTransient) {
 		applied.Action = "what would be done cannot be asked now: " + err.Error()
 	}
-	return applied.Action, bindingFaults(spec, indexes, err)
+	faults := bindingFaults(spec, indexes, err)
+	for i := range faults {
+		faults[i].Message = redactor.Text(faults[i].Message)
+	}
+	return redactor.Text(applied.Action), faults
 }
 
 // bindingFaults places each error of a binding where its fields are selected.

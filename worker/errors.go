@@ -83,7 +83,7 @@ func asInvalid(err error, target **collection.Invalid) bool { return errors.As(e
 // lasting says whether an error stays until somebody changes something: the
 // same documents and the same catalog would fail again.
 func lasting(err error) bool {
-	if databaseLasts(err) {
+	if databaseLasts(err) || isSecret(err) {
 		return true
 	}
 	var (
@@ -163,6 +163,7 @@ var fixes = map[string]string{
 	"module":              "mend the module or the SQL, and publish the catalog again",
 	"catalog":             "correct the catalog and publish it again",
 	"incompatible":        "raise the binding's backfill counter, or set `onIncompatibleSchemaChange: backfill`, to have the table made anew and filled from the collection; or let the binding's resource name another table",
+	"secret":              "give the worker the secret: set the environment variable where it starts and start it again, or make the file and publish the catalog again; docs/secrets.md says what a worker may read",
 	"endpoint":            "look at the endpoint and its configuration; after a change publish the catalog again",
 	"too-large":           "make the document smaller, or raise the server's max_payload",
 	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
@@ -202,6 +203,8 @@ func explain(err error) *Why {
 	case errors.As(err, &invalid):
 		w.Code, w.Collection, w.Subject, w.Seq = "invalid-document", invalid.Collection, invalid.Subject, invalid.Seq
 		w.Pointer, w.Rule, w.Document = invalid.Pointer, invalid.Rule, string(invalid.Document)
+	case isSecret(err):
+		w.Code = "secret"
 	case errors.As(err, &broken):
 		w.Code = "catalog"
 	case errors.As(err, &lost):

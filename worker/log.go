@@ -9,7 +9,8 @@ import (
 
 // taskLog is the logger of a task: the worker's own, and what the stream of
 // logs keeps. Every line has the task, its kind and its shard, and, once the
-// shard has committed something, the number of the newest transaction.
+// shard has committed something, the number of the newest transaction. None has
+// a secret of an endpoint in it.
 func (w *Worker) taskLog(t *task) *zap.Logger {
 	o, e := w.options, t.env
 	log := o.Log.With(zap.String("task", e.task), zap.String("kind", t.kind), zap.String("shard", e.token))
@@ -17,7 +18,7 @@ func (w *Worker) taskLog(t *task) *zap.Logger {
 		if o.Logs != nil {
 			c = zapcore.NewTee(c, o.Logs.Core(t.kind, e.task, e.token))
 		}
-		return &stamped{Core: c, txn: &e.txn}
+		return &stamped{Core: o.Redactor.Core(c), txn: &e.txn}
 	}))
 }
 

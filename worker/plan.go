@@ -174,7 +174,11 @@ func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken ma
 		if err != nil {
 			return &brokenError{name: spec.Name, err: err}
 		}
-		return runCapture(ctx, stop, e, captureSpec{spec: spec, source: source, interval: interval}, known)
+		resolved := *spec
+		if resolved.Endpoint, err = e.resolve(spec.Endpoint, source.Spec().ConfigSchema); err != nil {
+			return err
+		}
+		return runCapture(ctx, stop, e, captureSpec{spec: &resolved, source: source, interval: interval}, known)
 	}
 	return w.unlessDisabled(w.newTask(KindCapture, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
 }
@@ -190,7 +194,11 @@ func (w *Worker) planMaterialization(spec *catalog.Materialization, known collec
 		if err != nil {
 			return &brokenError{name: spec.Name, err: err}
 		}
-		return runMaterialization(ctx, stop, e, spec, sink, known)
+		resolved := *spec
+		if resolved.Endpoint, err = e.resolve(spec.Endpoint, sink.Spec().ConfigSchema); err != nil {
+			return err
+		}
+		return runMaterialization(ctx, stop, e, &resolved, sink, known)
 	}
 	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
 }

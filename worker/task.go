@@ -13,6 +13,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/journal"
+	"weir/secrets"
 )
 
 // Limits bound what a shard holds in memory and how long it lets things take.
@@ -76,6 +77,8 @@ type env struct {
 	log      *zap.Logger
 	cut      func(point string) error
 	clock    *Clock
+	secrets  *secrets.Store
+	redactor *secrets.Redactor
 
 	counters  counters
 	txn       atomic.Uint64 // the newest committed transaction, for log lines
@@ -204,7 +207,7 @@ func (t *task) supervise(ctx context.Context) {
 		}
 		if halt := (*haltError)(nil); errors.As(err, &halt) {
 			t.env.log.Warn("task disabled", zap.Error(err))
-			t.state.set(StateDisabled, explain(err), time.Time{})
+			t.state.set(StateDisabled, t.env.explain(err), time.Time{})
 			return
 		}
 		if t.env.counters.txns.Load() > before {
@@ -214,12 +217,12 @@ func (t *task) supervise(ctx context.Context) {
 		found := t.suspect(err)
 		if lasting(err) && (found || takenOver(err)) || !patient(err) && failures >= t.env.limits.Attempts {
 			t.env.log.Error("task failed", zap.Error(err))
-			t.state.set(StateFailed, explain(err), time.Time{})
+			t.state.set(StateFailed, t.env.explain(err), time.Time{})
 			return
 		}
 		wait := t.backoff(failures)
 		t.env.log.Warn("task retries", zap.Duration("wait", wait), zap.Error(err))
-		t.state.set(StateRetrying, explain(err), time.Now().Add(wait))
+		t.state.set(StateRetrying, t.env.explain(err), time.Now().Add(wait))
 		select {
 		case <-ctx.Done():
 		case <-t.stop:

@@ -16,6 +16,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/journal"
+	"weir/secrets"
 	"weir/sinks"
 	"weir/sources"
 	"weir/tasklog"
@@ -36,7 +37,11 @@ type Options struct {
 	Limits  Limits
 	Clock   *Clock // that readDelays go by; nil: the machine's
 	Log     *zap.Logger
-	Logs    *tasklog.Writer // keeps what tasks log; nil: Log alone gets it. Whoever made it closes it
+	Secrets *secrets.Store // that endpoints' configurations may name; nil: everything, files relative to DataDir
+	// Redactor takes secrets out of what tasks log and of status records; nil: one
+	// of the worker's own.
+	Redactor *secrets.Redactor
+	Logs     *tasklog.Writer // keeps what tasks log; nil: Log alone gets it. Whoever made it closes it
 	// Cut is called at the named points of a commit. An error that it
 	// returns fails the step: tests end processes and transactions there.
 	Cut func(task, point string) error
@@ -61,6 +66,12 @@ func New(ctx context.Context, o Options) (*Worker, error) {
 	}
 	if o.ID == "" {
 		o.ID = nonce()
+	}
+	if o.Secrets == nil {
+		o.Secrets = &secrets.Store{Dir: o.DataDir}
+	}
+	if o.Redactor == nil {
+		o.Redactor = &secrets.Redactor{}
 	}
 	if o.Cut == nil {
 		o.Cut = func(string, string) error { return nil }
@@ -204,15 +215,16 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 	}}
 	t.env = &env{
 		conn: o.Conn, task: name, token: wholeTask, dataDir: o.DataDir, spillDir: o.TempDir, limits: o.Limits,
-		cut:   func(point string) error { return o.Cut(name, point) },
-		clock: o.Clock,
+		cut:     func(point string) error { return o.Cut(name, point) },
+		clock:   o.Clock,
+		secrets: o.Secrets, redactor: o.Redactor,
 	}
 	t.env.log = w.taskLog(t)
 	t.env.waiting = func(until map[string]time.Time) {
 		t.state.waiting(until)
 		w.nudge()
 	}
-	t.env.started = func(at positions, lag func() uint64) { t.state.started(at, lag, t.env.note) }
+	t.env.started = func(at positions, lag func() uint64) { t.state.started(at, lag, t.env.note.redact(o.Redactor)) }
 	t.env.committed = func(p positions) {
 		t.env.counters.txns.Add(1)
 		t.state.committed(p)

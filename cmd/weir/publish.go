@@ -53,6 +53,7 @@ func (p *publish) run(ctx context.Context, path string, out, problems io.Writer)
 	}
 	p.printWarnings(problems, c)
 	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: p.data}
+	warnUnresolved(problems, connectors, c)
 	if err := connectors.Check(ctx, c); err != nil {
 		return err
 	}

@@ -12,9 +12,10 @@ import (
 
 type serve struct {
 	connection
-	web  web
-	data string
-	role string
+	web     web
+	secrets secretFlags
+	data    string
+	role    string
 }
 
 func serveCommand() *cobra.Command {
@@ -36,6 +37,7 @@ publishes nothing itself: it follows what "weir publish" publishes.`,
 	s.connection.flags(c)
 	c.Flags().StringVar(&s.data, "data", "", "data directory, for relative paths of endpoints; the default is under the user's state directory")
 	c.Flags().StringVar(&s.role, "role", "all", "all, worker or controlplane")
+	s.secrets.flags(c, "the directory secrets in the data directory")
 	s.web.flags(c, "")
 	return c
 }
@@ -45,6 +47,10 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 		return err
 	}
 	data, err := dataDir(s.data, "serve")
+	if err != nil {
+		return err
+	}
+	store, err := s.secrets.store(othersSecrets(data))
 	if err != nil {
 		return err
 	}
@@ -73,5 +79,7 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 		<-ctx.Done()
 		return nil
 	}
-	return runWorker(ctx, workerOptions(conn, data, log), show)
+	options := workerOptions(conn, data, log)
+	options.Secrets = store
+	return runWorker(ctx, options, show)
 }

@@ -26,9 +26,10 @@ import (
 // up holds the flags of `weir up`.
 type up struct {
 	connection
-	web  web
-	data string
-	port int
+	web     web
+	secrets secretFlags
+	data    string
+	port    int
 }
 
 func upCommand() *cobra.Command {
@@ -59,6 +60,7 @@ The catalog is the whole wish: what is gone from it stops, its streams stay.`,
 	u.flagsOr(c, "a server of its own")
 	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
 	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
+	u.secrets.flags(c, "any; a relative path is relative to the data directory")
 	u.web.flags(c, "another port if taken")
 	return c
 }
@@ -99,7 +101,12 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	for _, warning := range conn.Warnings(ctx) {
 		fmt.Fprintln(problems, "warning:", warning)
 	}
-	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data}
+	store, err := u.secrets.store(ownSecrets(u.data))
+	if err != nil {
+		return err
+	}
+	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data, Secrets: store}
+	warnUnresolved(problems, connectors, c)
 	if err := connectors.Check(ctx, c); err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	}
 	defer pages.stop()
 	options := workerOptions(conn, u.data, log)
-	options.Catalog = root
+	options.Catalog, options.Secrets = root, store
 	return runWorker(ctx, options, &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
 }
 
