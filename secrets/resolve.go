@@ -25,7 +25,7 @@ const maxFile = 64 << 10 // bytes of a file with a secret
 
 // ErrAbsent says that a secret is not on this machine; others say that it may
 // not be used, or cannot be read.
-var ErrAbsent = errors.New("is not set on this machine")
+var ErrAbsent = errors.New("is not on this machine")
 
 // Error is a placeholder whose value there is none of.
 type Error struct {

@@ -62,8 +62,8 @@ func TestResolveSaysWhatIsMissing(t *testing.T) {
 		config, want string
 		change       func(*Store)
 	}{
-		"no variable":            {`{"a":{"b":"${env:NONE}"}}`, "secret ${env:NONE} at /a/b: the environment variable NONE is not set on this machine: set it", nil},
-		"no file":                {`{"a":"${file:none}"}`, "secret ${file:none} at /a: the file none is not set on this machine: make it", nil},
+		"no variable":            {`{"a":{"b":"${env:NONE}"}}`, "secret ${env:NONE} at /a/b: the environment variable NONE is not on this machine: set it", nil},
+		"no file":                {`{"a":"${file:none}"}`, "secret ${file:none} at /a: the file none is not on this machine: make it", nil},
 		"Weir's own":             {`{"a":"${env:NATS_PASSWORD}"}`, "NATS_PASSWORD may not be used by catalogs here: start the worker with --secrets-env NATS_PASSWORD", nil},
 		"not listed":             {`{"a":"${env:PW}"}`, "PW may not be used", func(s *Store) { s.Env = []string{"PG_*", "P"} }},
 		"too large":              {`{"a":"${file:large}"}`, "is larger than 65536 bytes", nil},

@@ -9,6 +9,7 @@ package lint
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,10 @@ type Options struct {
 	// AtLeastOnce says whether an endpoint of this kind may get a document a
 	// second time after a crash. Nil: none does.
 	AtLeastOnce func(kind string) bool
+	// ConfigSchema gives the schema of an endpoint's configuration, which marks
+	// what is secret in it; section is captures or materializations. Nil, or a nil
+	// schema: nothing is known of it.
+	ConfigSchema func(section, kind string) json.RawMessage
 }
 
 // Rule is one of the rules: what it warns of, why that is worth a warning, and
@@ -52,7 +57,7 @@ type Rule struct {
 
 // Rules lists the rules, sorted by name.
 func Rules() []Rule {
-	all := slices.Concat(keyRules, reductionRules, derivationRules, schemaRules)
+	all := slices.Concat(keyRules, reductionRules, derivationRules, endpointRules, schemaRules)
 	slices.SortFunc(all, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

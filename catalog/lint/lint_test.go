@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -42,7 +43,7 @@ func TestRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			var b strings.Builder
-			for _, w := range Check(c, Options{AtLeastOnce: func(kind string) bool { return kind == "webhook" }}) {
+			for _, w := range Check(c, options()) {
 				if w.Rule != rule.Name {
 					t.Errorf("another rule: %s", w)
 				}
@@ -56,6 +57,22 @@ func TestRules(t *testing.T) {
 			}
 			golden(t, "testdata/"+rule.Name+".golden", b.String())
 		})
+	}
+}
+
+// options know two connectors.
+func options() Options {
+	return Options{
+		AtLeastOnce: func(kind string) bool { return kind == "webhook" },
+		ConfigSchema: func(section, kind string) json.RawMessage {
+			switch section + " " + kind {
+			case "captures shop":
+				return json.RawMessage(`{"properties": {"api": {"properties": {"key": {"secret": true}}}}}`)
+			case "materializations db":
+				return json.RawMessage(`{"properties": {"password": {"secret": true}, "url": {"secret": true}}}`)
+			}
+			return nil
+		},
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 
@@ -51,11 +52,28 @@ catalog or the command line is wrong.`,
 // warningsOf applies all rules to a catalog, with what the built-in connectors
 // promise.
 func warningsOf(c *catalog.Catalog) []lint.Warning {
-	known := sinkRegistry()
-	return lint.Check(c, lint.Options{AtLeastOnce: func(kind string) bool {
-		sink, err := known.Lookup(kind)
-		return err == nil && !sink.Spec().ExactlyOnce
-	}})
+	return lint.Check(c, lint.Options{
+		AtLeastOnce: func(kind string) bool {
+			sink, err := sinkRegistry().Lookup(kind)
+			return err == nil && !sink.Spec().ExactlyOnce
+		},
+		ConfigSchema: configSchema,
+	})
+}
+
+// configSchema is that of an endpoint of captures or materializations; nil when
+// there is no connector of that kind.
+func configSchema(section, kind string) json.RawMessage {
+	if section == "captures" {
+		if source, err := sourceRegistry().Lookup(kind); err == nil {
+			return source.Spec().ConfigSchema
+		}
+		return nil
+	}
+	if sink, err := sinkRegistry().Lookup(kind); err == nil {
+		return sink.Spec().ConfigSchema
+	}
+	return nil
 }
 
 func writeWarnings(out io.Writer, r *results, warnings []lint.Warning) error {

@@ -22,8 +22,8 @@ type secretFlags struct {
 
 func (s *secretFlags) flags(cmd *cobra.Command, otherwise string) {
 	f := cmd.Flags()
-	f.StringVar(&s.dir, "secrets-dir", "", "directory of the files that ${file:..} in endpoints' configurations may name; the default is "+otherwise)
-	f.StringSliceVar(&s.env, "secrets-env", nil, "environment variables that ${env:..} may name, as PGPASSWORD or SHOP_*; the default is all but NATS_* and WEIR_*")
+	f.StringVar(&s.dir, "secrets-dir", "", "directory of the files that ${file:..} may name; the default: "+otherwise)
+	f.StringSliceVar(&s.env, "secrets-env", nil, "variables that ${env:..} may name, as PGPASSWORD or SHOP_*; the default: all but NATS_*, WEIR_*")
 }
 
 // store finds secrets: those of the flags, or, for files, what a command allows

@@ -37,7 +37,7 @@ publishes nothing itself: it follows what "weir publish" publishes.`,
 	s.connection.flags(c)
 	c.Flags().StringVar(&s.data, "data", "", "data directory, for relative paths of endpoints; the default is under the user's state directory")
 	c.Flags().StringVar(&s.role, "role", "all", "all, worker or controlplane")
-	s.secrets.flags(c, "the directory secrets in the data directory")
+	s.secrets.flags(c, "secrets in the data directory")
 	s.web.flags(c, "")
 	return c
 }

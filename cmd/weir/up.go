@@ -60,7 +60,7 @@ The catalog is the whole wish: what is gone from it stops, its streams stay.`,
 	u.flagsOr(c, "a server of its own")
 	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
 	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
-	u.secrets.flags(c, "any; a relative path is relative to the data directory")
+	u.secrets.flags(c, "any, from the data directory on")
 	u.web.flags(c, "another port if taken")
 	return c
 }
