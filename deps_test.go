@@ -50,6 +50,7 @@ var layers = []layer{
 	{"journal/server", 0, "a NATS server and its settings, for whoever starts one"},
 	{"controlplane/listener", 0, "who may come in is decided without knowing what is behind it"},
 	{"secrets", 0, "values in, texts without them out: whatever shows something can use it"},
+	{"internal/objects", 0, "directories and buckets, for connectors that read and write files"},
 	{"connector", 0, "messages of the wire protocol, for programs that are not ours as well"},
 }
 
@@ -103,6 +104,9 @@ var doors = []struct {
 	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"schema"}, "schema decides what a keyword means"},
 	{"github.com/spf13/cobra", []string{"cmd/weir"}, "the command line is one of several clients"},
 	{"go.yaml.in/yaml/v3", []string{"catalog", "cmd/weir"}, "YAML is a form of catalogs, and of nothing inside"},
+	{"gocloud.dev", []string{"internal/objects"}, "one place knows how buckets are opened, and what their errors mean"},
+	{"github.com/aws/aws-sdk-go-v2", []string{"internal/objects"}, "one place knows how buckets are opened, and what their errors mean"},
+	{"github.com/klauspost/compress", []string{"internal/objects"}, "one place knows the compressions of files"},
 	{"modernc.org/libc", []string{"derive/sqlite"}, "the C side of SQLite is spoken to in one place"},
 	{"modernc.org/sqlite", []string{"sinks/sqlite", "derive/sqlite", "bench", "internal/weirtest", "cmd/weir"}, "endpoints belong to connectors"},
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+
+	"weir/collection"
 )
 
 // ErrTransient marks trouble that passes by itself: an unreachable server, a
@@ -95,12 +97,21 @@ type Batch struct {
 	Documents []Document
 	State     json.RawMessage
 	Merge     bool // State is an RFC 7396 patch of the state before it
+
+	// Origin says where a document was, in the endpoint's words: a file and a
+	// line, say. It is asked about documents that are refused; nil: there is
+	// nothing to say.
+	Origin func(document int) string
 }
 
 // Document is one captured document.
 type Document struct {
 	Binding int    // index in OpenRequest.Bindings
 	Data    []byte // JSON text
+
+	// Problem says why Data is no document, but a text of the endpoint's that
+	// none could be made of. It is then treated as any invalid document is.
+	Problem string
 }
 
 // Spec describes a source to whoever writes and checks catalogs.
@@ -122,6 +133,10 @@ type Collection struct {
 	Name   string          `json:"name"`
 	Key    []string        `json:"key"`         // JSON pointers
 	Schema json.RawMessage `json:"writeSchema"` // self-contained
+
+	// Writes is the collection as its writers see it. It is known when a session
+	// opens.
+	Writes *collection.Collection `json:"-"`
 }
 
 // DiscoverRequest asks what an endpoint has.

@@ -104,7 +104,7 @@ func prepareSource(ctx context.Context, e *env, s captureSpec, target *collectio
 	r := sources.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: s.spec.Endpoint.Config}
 	for _, b := range s.spec.Bindings {
 		if !b.Disable {
-			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: target.Name, Key: target.Spec.Key}})
+			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: target.Name, Key: target.Spec.Key, Writes: target}})
 		}
 	}
 	validated, err := s.source.Validate(ctx, sources.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
@@ -136,8 +136,12 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 	for i, d := range in.Documents {
 		c.env.counters.read(len(d.Data))
 		c.outputs++
-		if err := c.combiner().Add(d.Data); err != nil {
-			m := &journal.Message{Subject: c.env.task, Seq: c.seen, Data: d.Data}
+		err := unmade(c.target, &d)
+		if err == nil {
+			err = c.combiner().Add(d.Data)
+		}
+		if err != nil {
+			m := &journal.Message{Subject: c.origin(&in, i), Seq: c.seen, Data: d.Data}
 			if err := c.env.reject(ctx, c.target, c.env.task+"~"+c.shard.writer, m, i, err); err != nil {
 				return more, err
 			}
@@ -154,6 +158,22 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 	}
 	c.unacked++
 	return c.took(c.source, "", c.seen, false)
+}
+
+// unmade is the error of a text that its source could make no document of.
+func unmade(target *collection.Collection, d *sources.Document) error {
+	if d.Problem == "" {
+		return nil
+	}
+	return &collection.Invalid{Collection: target.Name, Rule: collection.RuleJSON, Message: d.Problem, Document: collection.Excerpt(d.Data)}
+}
+
+// origin is where a refused document was: the source's word, or the task.
+func (c *capture) origin(in *sources.Batch, i int) string {
+	if in.Origin == nil {
+		return c.env.task
+	}
+	return c.env.task + " " + in.Origin(i)
 }
 
 // stage drains the documents into a batch (step 1).

@@ -1,0 +1,261 @@
+package files
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+
+	"weir/internal/objects"
+)
+
+// headSize is how much of the beginning of a file that may grow is compared
+// with what it was.
+const headSize = 1 << 10
+
+// candidate is a file that has something to read, as far as a look could tell.
+type candidate struct {
+	binding int
+	object  objects.Object
+	settled bool // it was left alone for so long that its last line counts
+}
+
+// file is one that is open.
+type file struct {
+	candidate
+	binding *binding
+	format  format
+	plain   bool   // not compressed
+	record  record // after the last document that was taken
+	texts   *texts
+	decode  decoder // nil: texts are documents
+	scratch []byte  // what decode gave
+	close   func()
+}
+
+// decoder makes documents of texts that are not JSON.
+type decoder interface {
+	append(dst, text []byte) ([]byte, error)
+}
+
+// openFile opens a candidate behind what its record says was read.
+func openFile(ctx context.Context, store *objects.Store, b *binding, c candidate) (f *file, err error) {
+	f = &file{candidate: c, binding: b, close: func() {}}
+	if f.format, err = b.resource.formatOf(c.object.Key); err != nil {
+		return nil, err
+	}
+	compression, err := b.compression(ctx, store, c.object.Key)
+	if err != nil {
+		return nil, err
+	}
+	f.plain = compression == objects.None
+	if err := f.resume(ctx, store, b.progress.Files[c.object.Key]); err != nil {
+		return nil, err
+	}
+	f.record.size, f.record.changed, f.record.version, f.record.done = c.object.Size, c.object.Changed.UnixNano(), c.object.Version, false
+	if err := f.open(ctx, store, compression); err != nil {
+		f.close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// resume decides where to begin: behind what was read, if that still is the
+// beginning of what is there.
+func (f *file) resume(ctx context.Context, store *objects.Store, was *record) error {
+	if was == nil {
+		return nil
+	}
+	if !f.grows() {
+		if was.version == f.object.Version && was.size == f.object.Size {
+			f.record = *was
+		}
+		return nil
+	}
+	if f.object.Size < was.offset {
+		return nil
+	}
+	head, err := hashHead(ctx, store, f.object.Key, was.headLen)
+	if err != nil {
+		return err
+	}
+	if head == was.head {
+		f.record = *was
+	}
+	return nil
+}
+
+// hashHead hashes the first n bytes of a file.
+func hashHead(ctx context.Context, store *objects.Store, key string, n int64) (string, error) {
+	if n == 0 {
+		return "", nil
+	}
+	r, err := store.Read(ctx, key, 0)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.CopyN(h, r, n); err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+func (f *file) open(ctx context.Context, store *objects.Store, compression objects.Compression) error {
+	from := f.record.offset
+	if f.format == formatJSON { // what is before says whether we are in an array
+		from = 0
+	}
+	r, closing, err := content(ctx, store, f.object.Key, compression, from)
+	if err != nil {
+		return err
+	}
+	f.close = closing
+	in := bufio.NewReaderSize(r, firstRead)
+	f.texts = &texts{in: in, split: f.binding.resource.splitter(f.format), offset: from}
+	if from == 0 {
+		f.texts.offset = skipBOM(in)
+	} else {
+		f.texts.line = f.record.line
+	}
+	switch f.format {
+	case formatCSV, formatTSV:
+		return f.openRows(ctx, store, compression)
+	case formatControl:
+		f.decode = newParagraphs(f.binding.kinds)
+	case formatJSON:
+		return f.pass(f.record.offset)
+	}
+	return nil
+}
+
+// openRows learns the columns: from the binding, or from the file's first row.
+func (f *file) openRows(ctx context.Context, store *objects.Store, compression objects.Compression) error {
+	r := &f.binding.resource
+	names, delimiter := r.Columns, r.delimiter(f.format)
+	if len(names) == 0 {
+		head := f.texts
+		if f.record.offset > 0 {
+			in, closing, err := content(ctx, store, f.object.Key, compression, 0)
+			if err != nil {
+				return err
+			}
+			defer closing()
+			buffered := bufio.NewReaderSize(in, firstRead)
+			skipBOM(buffered)
+			head = &texts{in: buffered, split: r.splitter(f.format)}
+		}
+		first, err := head.next()
+		if errors.Is(err, io.EOF) || err == nil && first.open && !f.settled {
+			return nil // an empty file, or a header that is being written
+		}
+		if err != nil {
+			return err
+		}
+		if names, err = header(first.data, delimiter); err != nil {
+			return &placed{first.line, err}
+		}
+	}
+	f.decode = newRows(delimiter, names, f.binding.kinds)
+	return nil
+}
+
+// pass passes over texts that were captured already.
+func (f *file) pass(offset int64) error {
+	for offset > 0 {
+		t, err := f.texts.next()
+		if err != nil || t.end >= offset {
+			return err
+		}
+	}
+	return nil
+}
+
+// next appends the next document to dst. problem says why there is none in the
+// text. io.EOF: there is no more now.
+func (f *file) next(dst []byte) (out []byte, t text, problem string, err error) {
+	if f.waitsForColumns() {
+		return dst, t, "", io.EOF
+	}
+	t, err = f.texts.next()
+	if err == nil && t.open && !f.settled {
+		err = io.EOF
+	}
+	if err != nil {
+		return dst, t, "", err
+	}
+	f.record.offset, f.record.line = t.end, t.lines
+	doc := t.data
+	if f.decode != nil {
+		if f.scratch, err = f.decode.append(f.scratch[:0], doc); err != nil {
+			return append(dst, doc...), t, err.Error(), nil
+		}
+		doc = f.scratch
+	}
+	if f.binding.meta {
+		return appendWithMeta(dst, doc, f.object.Key, t.offset), t, "", nil
+	}
+	return append(dst, doc...), t, "", nil
+}
+
+// end completes the record of a file that was read to its end.
+func (f *file) end(ctx context.Context, store *objects.Store) error {
+	switch {
+	case !f.grows():
+		f.record.done = true
+	case f.waitsForColumns():
+		f.record.done = f.object.Size == 0
+	default:
+		f.record.done = f.record.offset >= f.object.Size || f.texts.blankRest()
+	}
+	return f.keepHead(ctx, store)
+}
+
+// grows says whether the file can be read on where it was left.
+func (f *file) grows() bool { return f.plain && f.format.grows() }
+
+// waitsForColumns says whether the header is still to come.
+func (f *file) waitsForColumns() bool {
+	return f.decode == nil && (f.format == formatCSV || f.format == formatTSV)
+}
+
+// keepHead hashes the beginning of a file as soon as there is enough of it.
+func (f *file) keepHead(ctx context.Context, store *objects.Store) error {
+	n := min(f.record.offset, headSize)
+	if !f.grows() || f.record.headLen == n {
+		return nil
+	}
+	head, err := hashHead(ctx, store, f.object.Key, n)
+	if err != nil {
+		return err
+	}
+	f.record.head, f.record.headLen = head, n
+	return nil
+}
+
+// blankRest says whether nothing but blanks follows the last text.
+func (t *texts) blankRest() bool {
+	if !t.eof {
+		return false
+	}
+	for _, c := range t.buf[t.at:] {
+		if !isBlank(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// describe places an error in its file.
+func (f *candidate) describe(store *objects.Store, err error) error {
+	name := store.Name(f.object.Key)
+	var at *placed
+	if errors.As(err, &at) {
+		return fmt.Errorf("%s:%d: %w", name, at.line, err)
+	}
+	return fmt.Errorf("%s: %w", name, err)
+}
