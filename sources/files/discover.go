@@ -51,6 +51,7 @@ func (s Source) Discover(ctx context.Context, r sources.DiscoverRequest) (source
 	if err != nil {
 		return d, explain(store.String(), &storeError{err})
 	}
+	nameApart(kinds)
 	for _, k := range kinds {
 		b, err := discoverKind(ctx, store, k)
 		if err != nil {
@@ -85,6 +86,27 @@ func kindsOfFiles(ctx context.Context, store *objects.Store) ([]*kindOfFiles, er
 	return slices.SortedFunc(maps.Values(kinds), func(a, b *kindOfFiles) int { return strings.Compare(a.match, b.match) }), nil
 }
 
+// nameApart makes the names of kinds differ: by what their patterns hold, or
+// else by number.
+func nameApart(kinds []*kindOfFiles) {
+	count := map[string]int{}
+	for _, k := range kinds {
+		count[k.name]++
+	}
+	taken := map[string]bool{}
+	for _, k := range kinds {
+		if count[k.name] > 1 {
+			name := strings.NewReplacer("*", "", "/", "-", `\`, "").Replace(k.match)
+			k.name = strings.Trim(catalogName(name), "-_.")
+		}
+		name := k.name
+		for n := 2; taken[k.name]; n++ {
+			k.name = fmt.Sprintf("%s-%d", name, n)
+		}
+		taken[k.name] = true
+	}
+}
+
 // alike gives the pattern of a file's name in which runs of digits and what
 // divides them are stars, and a name for files of the pattern.
 func alike(key string) (match, name string) {
@@ -97,7 +119,9 @@ func alike(key string) (match, name string) {
 		if part == "" {
 			continue
 		}
-		name = part
+		if star := starred(part); name == "" || strings.Trim(star, "*") != "" {
+			name = part
+		}
 		pattern.WriteString(starred(part) + "/")
 	}
 	stem = starred(stem)

@@ -25,6 +25,7 @@ func TestConformance(t *testing.T) {
 	sourcestest.Conformance(t, func(t *testing.T) sourcestest.Harness {
 		dir := t.TempDir()
 		var lines, rows []string
+		brought := 0
 		var text strings.Builder
 		for i := range 1200 { // more than a batch holds
 			lines = append(lines, fmt.Sprintf(`{"id":%d,"v":%q}`, i, strings.Repeat("x", i%50)))
@@ -44,6 +45,27 @@ func TestConformance(t *testing.T) {
 				{Resource: json.RawMessage(`{"match":"rows/*.csv"}`), Collection: sources.Collection{Name: "acmeCo/rows", Key: []string{"/id"}}},
 			},
 			Documents: [][]string{lines, rows},
+			Bring: func(_ context.Context, binding int, doc string) error {
+				brought++
+				name := fmt.Sprintf("lines/later-%d.jsonl", brought)
+				if binding == 1 {
+					var d struct{ ID, V string }
+					if err := json.Unmarshal([]byte(doc), &d); err != nil {
+						return err
+					}
+					name, doc = fmt.Sprintf("rows/later-%d.csv", brought), "id,v\n"+d.ID+","+d.V
+				}
+				write(t, dir, name, doc+"\n")
+				return nil
+			},
+			More: [][]string{{`{"id":"later"}`, `{"id":"latest"}`}, {`{"id":"8","v":"x"}`, `{"id":"9","v":"y"}`}},
+			Big:  func(size int) string { return `{"id":"big","v":"` + strings.Repeat("b", size) + `"}` },
+			Bad: func(t *testing.T) string {
+				write(t, dir, "lines/z.jsonl", "this is bad\n")
+				return "this is bad"
+			},
+			Secret:      "hidden-secret",
+			Unreachable: json.RawMessage(`{"url":"s3://acme?region=x&endpoint=http://127.0.0.1:1","credentials":{"accessKeyId":"id","secretAccessKey":"hidden-secret"}}`),
 		}
 	})
 }

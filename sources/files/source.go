@@ -86,6 +86,9 @@ func (Source) Apply(ctx context.Context, _ sources.ApplyRequest) (sources.Applie
 
 // Open begins behind what the state covers.
 func (s Source) Open(ctx context.Context, r sources.OpenRequest) (sources.Session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	c, err := parseConfig(r.Config)
 	if err != nil {
 		return nil, err
