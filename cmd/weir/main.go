@@ -17,6 +17,8 @@ import (
 	"weir/sinks"
 	"weir/sinks/sqlite"
 	"weir/sources"
+	filesource "weir/sources/files"
+	"weir/sources/generator"
 )
 
 // version is set by release builds (-ldflags "-X main.version=...").
@@ -75,7 +77,7 @@ func sinkRegistry() sinks.Registry {
 
 // sourceRegistry holds the built-in captures.
 func sourceRegistry() sources.Registry {
-	return sources.Registry{}
+	return sources.Registry{"files": filesource.New(), "generator": generator.New()}
 }
 
 // usageError is a command line that is wrong.
