@@ -72,6 +72,7 @@ var sameLevel = map[string]map[string]string{
 // import them but from tests.
 var besides = map[string]string{
 	"internal/weirtest": "what tests share",
+	"internal/pgtest":   "a PostgreSQL server for tests and for bench",
 	"bench":             "a program that measures",
 	"examples":          "their tests run them through the real engine",
 }
@@ -109,6 +110,7 @@ var doors = []struct {
 	{"github.com/klauspost/compress", []string{"internal/objects"}, "one place knows the compressions of files"},
 	{"modernc.org/libc", []string{"derive/sqlite"}, "the C side of SQLite is spoken to in one place"},
 	{"modernc.org/sqlite", []string{"sinks/sqlite", "derive/sqlite", "bench", "internal/weirtest", "cmd/weir"}, "endpoints belong to connectors"},
+	{"github.com/jackc/pgx/v5", []string{"sinks/postgres", "bench", "internal/pgtest"}, "endpoints belong to connectors"},
 }
 
 // An edge is an import of one file.

@@ -15,6 +15,7 @@ import (
 
 	"weir/catalog"
 	"weir/sinks"
+	"weir/sinks/postgres"
 	"weir/sinks/sqlite"
 	"weir/sources"
 	filesource "weir/sources/files"
@@ -72,7 +73,7 @@ func root() *cobra.Command {
 // sinkRegistry holds the built-in materializations. This and sourceRegistry
 // are the only places that name them.
 func sinkRegistry() sinks.Registry {
-	return sinks.Registry{"sqlite": sqlite.New()}
+	return sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New()}
 }
 
 // sourceRegistry holds the built-in captures.

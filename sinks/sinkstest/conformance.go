@@ -27,6 +27,10 @@ type Harness struct {
 	NoDelta     bool // no binding is in delta mode
 	Appends     bool // a raised backfill counter leaves what a resource holds
 
+	// MaxName is how many bytes a resource's name may have; 0: any number. A
+	// longer one is refused, and never cut.
+	MaxName int
+
 	// Holds says of a document whether the endpoint can hold it as it is. nil:
 	// every one.
 	Holds func(doc string) bool

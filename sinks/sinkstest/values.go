@@ -23,6 +23,7 @@ func oddNames(t *testing.T, s *suite) {
 	properties["id"] = map[string]any{"type": "integer"}
 	schema := marshal(map[string]any{"type": "object", "required": []string{"id"}, "properties": properties})
 	var bindings []sinks.Binding
+	names = slices.DeleteFunc(names, func(name string) bool { return s.refusesName(name, schema) })
 	for i, name := range names {
 		bindings = append(bindings, s.bindingOf(name, i%2 == 1 && !s.NoDelta, schema, "/id"))
 	}
@@ -44,6 +45,20 @@ func oddNames(t *testing.T, s *suite) {
 	for _, name := range names {
 		s.holds(name, marshal(document))
 	}
+}
+
+// refusesName says whether a name is too long for a resource, and checks that
+// the sink says so.
+func (s *suite) refusesName(name, schema string) bool {
+	if s.MaxName == 0 || len(name) <= s.MaxName {
+		return false
+	}
+	_, err := s.Sink.Validate(s.Context(), sinks.ValidateRequest{Task: task, Config: s.Config, DataDir: s.DataDir,
+		Bindings: []sinks.Binding{{Resource: s.Resource(name, false), Collection: s.collection(schema, "/id")}}})
+	if err == nil {
+		s.Errorf("a resource's name of %d bytes is accepted", len(name))
+	}
+	return true
 }
 
 func oddValues(t *testing.T, s *suite) {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,12 +40,13 @@ func (Sink) Apply(ctx context.Context, r sinks.ApplyRequest) (sinks.Applied, err
 		if err != nil {
 			return err
 		}
-		for i, p := range plans {
+		for i := range plans {
+			p := &plans[i]
 			if err := c.carryOut(ctx, r.Task, tables[i], p); err != nil {
 				return err
 			}
-			did = append(did, p.statements...)
-			applied.StateKeys = append(applied.StateKeys, p.key())
+			did = append(did, p.Statements...)
+			applied.StateKeys = append(applied.StateKeys, p.Key())
 		}
 		return nil
 	})
@@ -77,7 +77,7 @@ func dryRun(ctx context.Context, path string, r sinks.ApplyRequest, tables []*sq
 	defer c.Close()
 	plans, err := c.planAll(ctx, r, tables)
 	for _, p := range plans {
-		did = append(did, p.statements...)
+		did = append(did, p.Statements...)
 	}
 	return sinks.Applied{Action: strings.Join(did, "; ")}, err
 }
@@ -102,114 +102,35 @@ func (c *conn) prepareTables(ctx context.Context) error {
 	return nil
 }
 
-// owner is what Weir remembers of a table; task is empty for one that no task
-// made.
-type owner struct {
-	task, stateKey string
-	rebuilt        int64
-	made           map[string]string // by folded column: the flat type that it was made for
-}
-
-// plan is what becomes of one table.
-type plan struct {
-	owner
-	statements []string
-	fence      bool // sessions that are open know a table that is gone
-}
-
-func (p *plan) key() string { return sinks.RebuiltKey(p.stateKey, p.rebuilt) }
-
-// planAll plans every table. What does not fit is reported for all of them.
-func (c *conn) planAll(ctx context.Context, r sinks.ApplyRequest, tables []*sqltable.Table) ([]plan, error) {
-	plans := make([]plan, len(tables))
-	unfit := map[int][]string{}
-	for i, t := range tables {
-		b := &r.Bindings[i]
-		var reasons []string
-		var err error
-		if plans[i], reasons, err = c.plan(ctx, r.Task, b, t); err != nil {
-			return nil, err
+// planAll plans every table over what the file holds.
+func (c *conn) planAll(ctx context.Context, r sinks.ApplyRequest, tables []*sqltable.Table) ([]sqltable.TablePlan, error) {
+	return sqltable.PlanAll(r.Task, r.Bindings, tables, func(t *sqltable.Table) (was sqltable.Owner, existing []sqltable.Existing, err error) {
+		if was, err = c.owner(ctx, sqltable.SQLite().Fold(t.Name)); err == nil {
+			existing, err = c.columns(ctx, t.Name)
 		}
-		for _, reason := range reasons {
-			unfit[i] = append(unfit[i], fmt.Sprintf("table %s: %s", sqltable.Quote(t.Name), reason))
-		}
-	}
-	if len(unfit) > 0 {
-		return nil, &sinks.IncompatibleError{Reasons: unfit}
-	}
-	return plans, nil
-}
-
-// plan compares a table with what its binding needs. It is made anew when its
-// state key changed, when it is gone though Weir made it, and when it cannot be
-// changed and the binding says so.
-func (c *conn) plan(ctx context.Context, task string, b *sinks.Binding, t *sqltable.Table) (plan, []string, error) {
-	name := sqltable.SQLite().Fold(t.Name)
-	was, err := c.owner(ctx, name)
-	if err != nil {
-		return plan{}, nil, err
-	}
-	existing, err := c.columns(ctx, t.Name)
-	if err != nil {
-		return plan{}, nil, err
-	}
-	for i := range existing {
-		existing[i].Flat = was.made[sqltable.SQLite().Fold(existing[i].Name)]
-	}
-	p := plan{owner: owner{task: task, stateKey: b.StateKey, rebuilt: was.rebuilt, made: flats(t)}}
-	anew := func(statements ...string) (plan, []string, error) {
-		p.statements, p.rebuilt, p.fence = append(statements, t.Make()...), was.rebuilt+1, true
-		return p, nil, nil
-	}
-	drop := "DROP TABLE " + sqltable.Quote(t.Name)
-	switch {
-	case len(existing) == 0 && was.task != "":
-		return anew()
-	case len(existing) > 0 && was.task != "" && was.task != task:
-		return p, nil, fmt.Errorf("table %s belongs to materialization %s: drop the table if that is gone, or let the binding's resource name another table", sqltable.Quote(t.Name), was.task)
-	case was.task != "" && was.stateKey != b.StateKey:
-		return anew(drop)
-	}
-	change, err := t.Plan(existing, was.task != "")
-	reasons := append(slices.Clone(b.Incompatible), change.Incompatible...)
-	switch {
-	case err != nil || len(reasons) > 0 && !b.Rebuild:
-		return p, reasons, err
-	case len(reasons) > 0:
-		return anew(drop)
-	}
-	p.statements = change.Statements
-	return p, nil, nil
-}
-
-// flats are the flat types of a table's columns, by folded name.
-func flats(t *sqltable.Table) map[string]string {
-	out := map[string]string{}
-	for _, c := range t.Columns {
-		out[sqltable.SQLite().Fold(c.Name)] = c.Flat.String()
-	}
-	return out
+		return was, existing, err
+	})
 }
 
 // carryOut makes a table fit and remembers what it was made for.
-func (c *conn) carryOut(ctx context.Context, task string, t *sqltable.Table, p plan) error {
-	if p.fence { // a session that still stores into the old table would store into the new one
+func (c *conn) carryOut(ctx context.Context, task string, t *sqltable.Table, p *sqltable.TablePlan) error {
+	if p.Fence { // a session that still stores into the old table would store into the new one
 		if err := c.exec(ctx, "UPDATE weir_checkpoints SET epoch = epoch + 1 WHERE task = ?", task); err != nil {
 			return err
 		}
 	}
-	for _, s := range p.statements {
+	for _, s := range p.Statements {
 		if err := c.exec(ctx, s); err != nil {
 			return fmt.Errorf("%s: %w", s, err)
 		}
 	}
-	made, err := json.Marshal(p.made)
+	made, err := p.EncodeMade()
 	if err != nil {
-		return fmt.Errorf("encode the columns of %s: %w", sqltable.Quote(t.Name), err)
+		return err
 	}
 	return c.exec(ctx, `INSERT INTO weir_tables (name, task, state_key, rebuilt, made) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET task = excluded.task, state_key = excluded.state_key, rebuilt = excluded.rebuilt, made = excluded.made`,
-		sqltable.SQLite().Fold(t.Name), p.task, p.stateKey, p.rebuilt, string(made))
+		sqltable.SQLite().Fold(t.Name), p.Task, p.StateKey, p.Rebuilt, made)
 }
 
 // columns gives the columns of a table, none if there is no such table.
@@ -228,7 +149,7 @@ func (c *conn) columns(ctx context.Context, table string) (existing []sqltable.E
 }
 
 // owner gives what Weir remembers of a table. Former versions kept less.
-func (c *conn) owner(ctx context.Context, name string) (o owner, err error) {
+func (c *conn) owner(ctx context.Context, name string) (o sqltable.Owner, err error) {
 	existing, err := c.columns(ctx, ownerTable)
 	if err != nil || len(existing) == 0 {
 		return o, err
@@ -238,15 +159,12 @@ func (c *conn) owner(ctx context.Context, name string) (o owner, err error) {
 		more = "0, NULL"
 	}
 	err = c.query(ctx, "SELECT task, state_key, "+more+" FROM weir_tables WHERE name = ?", func(row []driver.Value) error {
-		o.task, o.stateKey, o.rebuilt = row[0].(string), row[1].(string), row[2].(int64)
+		o.Task, o.StateKey, o.Rebuilt = row[0].(string), row[1].(string), row[2].(int64)
 		made, ok := row[3].(string)
 		if !ok {
 			return nil
 		}
-		if err := json.Unmarshal([]byte(made), &o.made); err != nil {
-			return fmt.Errorf("what weir_tables holds of table %s: %w", name, err)
-		}
-		return nil
+		return o.DecodeMade(made)
 	}, name)
 	return o, err
 }
@@ -261,8 +179,8 @@ func (c *conn) checkMade(ctx context.Context, tables []*sqltable.Table, bindings
 		if err != nil {
 			return err
 		}
-		if key := sinks.RebuiltKey(o.stateKey, o.rebuilt); key != bindings[i].StateKey {
-			return sinks.Transient(fmt.Errorf("table %s was made anew by another start of this materialization (its state is %s, not %s)", sqltable.Quote(t.Name), key, bindings[i].StateKey))
+		if err := o.CheckKey(t, &bindings[i]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -64,7 +63,7 @@ const resourceSchema = `{
 
 func parseConfig(text json.RawMessage, dataDir string) (path string, err error) {
 	var c config
-	if err := decode(text, &c); err != nil {
+	if err := sqltable.Decode(text, &c); err != nil {
 		return "", fmt.Errorf("sqlite: endpoint config: %w", err)
 	}
 	if c.Path == "" {
@@ -79,16 +78,14 @@ func parseConfig(text json.RawMessage, dataDir string) (path string, err error) 
 	return filepath.Abs(c.Path)
 }
 
-func parseResource(text json.RawMessage) (resource, error) {
-	var r resource
-	if err := decode(text, &r); err != nil {
-		return r, fmt.Errorf("resource: %w", err)
+func parseResource(text json.RawMessage) (sqltable.Resource, error) {
+	var given resource
+	if err := sqltable.Decode(text, &given); err != nil {
+		return sqltable.Resource{}, fmt.Errorf("resource: %w", err)
 	}
-	if r.Table == "" {
-		return r, errors.New("resource: table is missing: name the table, as in { table: totals }")
-	}
-	if err := sqltable.CheckName(r.Table); err != nil {
-		return r, fmt.Errorf("resource: table %q: the name %w", r.Table, err)
+	r := sqltable.Resource{Table: given.Table, Delta: given.DeltaUpdates}
+	if err := r.Check(sqltable.SQLite()); err != nil {
+		return r, err
 	}
 	switch folded := sqltable.SQLite().Fold(r.Table); {
 	case strings.HasPrefix(folded, "sqlite_"):
@@ -97,19 +94,6 @@ func parseResource(text json.RawMessage) (resource, error) {
 		return r, fmt.Errorf("resource: table %q belongs to Weir itself: choose another", r.Table)
 	}
 	return r, nil
-}
-
-// decode reads one JSON object strictly.
-func decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
-	}
-	return nil
 }
 
 // checkFile looks at the file without opening it as a database, so that

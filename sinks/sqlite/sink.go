@@ -58,27 +58,8 @@ func (Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Valida
 	if err := checkFile(path); err != nil {
 		return v, err
 	}
-	dialect := sqltable.SQLite()
-	tables := map[string]string{}
-	for i := range r.Bindings {
-		b := &r.Bindings[i]
-		res, err := parseResource(b.Resource)
-		if err != nil {
-			return v, fmt.Errorf("sqlite: binding %d (%s): %w", i, b.Collection.Name, err)
-		}
-		if err := sqltable.CheckFieldConfigs(b); err != nil {
-			return v, fmt.Errorf("sqlite: binding %d (%s): %w", i, b.Collection.Name, err)
-		}
-		folded := dialect.Fold(res.Table)
-		if other, ok := tables[folded]; ok {
-			return v, fmt.Errorf("sqlite: binding %d (%s): table %q is that of %s too: give each binding its own", i, b.Collection.Name, res.Table, other)
-		}
-		tables[folded] = b.Collection.Name
-		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{
-			ResourcePath: []string{folded},
-			Delta:        res.DeltaUpdates,
-			Constraints:  sqltable.Constraints(dialect, &b.Collection, b.GroupBy, res.DeltaUpdates),
-		})
+	if v, err = sqltable.Validate(sqltable.SQLite(), r.Bindings, parseResource); err != nil {
+		return v, fmt.Errorf("sqlite: %w", err)
 	}
 	return v, ctx.Err()
 }
@@ -109,16 +90,9 @@ func parse(config json.RawMessage, dataDir string, bindings []sinks.Binding) ([]
 	if err != nil {
 		return nil, "", err
 	}
-	tables := make([]*sqltable.Table, len(bindings))
-	for i := range bindings {
-		b := &bindings[i]
-		res, err := parseResource(b.Resource)
-		if err != nil {
-			return nil, "", fmt.Errorf("sqlite: binding %d (%s): %w", i, b.Collection.Name, err)
-		}
-		if tables[i], err = sqltable.New(sqltable.SQLite(), res.Table, b); err != nil {
-			return nil, "", fmt.Errorf("sqlite: binding %d (%s): %w", i, b.Collection.Name, err)
-		}
+	tables, err := sqltable.Tables(sqltable.SQLite(), bindings, parseResource)
+	if err != nil {
+		return nil, "", fmt.Errorf("sqlite: %w", err)
 	}
 	return tables, path, nil
 }

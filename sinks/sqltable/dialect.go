@@ -2,6 +2,7 @@ package sqltable
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -22,6 +23,7 @@ type Dialect struct {
 	MaxColumns  int               // of a table
 	MaxArgs     int               // of a statement
 	Comments    bool              // columns have comments
+	Verbatim    bool              // base64 stays text, numbers in strings keep their digits, times are Values of kind Time
 	Placeholder func(n int) string
 	Fold        func(string) string // two names that fold alike are one to the database
 
@@ -67,6 +69,17 @@ func (d *Dialect) columnType(f Flat, p *sinks.Projection, key bool) string {
 	return d.Types[f]
 }
 
+// conversion says as what a column's values are converted.
+func (d *Dialect) conversion(f Flat) Flat {
+	switch {
+	case d.Verbatim && f == Binary:
+		return String
+	case d.Verbatim && f == StringNumber:
+		return exactNumber
+	}
+	return f
+}
+
 // beyondInt64 reports whether the schema's own bounds allow integers of more
 // than 64 bits.
 func beyondInt64(in *sinks.Inference) bool {
@@ -90,6 +103,18 @@ func CheckName(name string) error {
 		return errors.New("contains a NUL character")
 	case !utf8.ValidString(name):
 		return errors.New("is not UTF-8")
+	}
+	return nil
+}
+
+// CheckName is CheckName, and says of a name that it is longer than the
+// database keeps it.
+func (d *Dialect) CheckName(name string) error {
+	if err := CheckName(name); err != nil {
+		return err
+	}
+	if d.name(name) != name {
+		return fmt.Errorf("has %d bytes, and %s keeps %d: shorten it", len(name), d.Name, d.MaxName)
 	}
 	return nil
 }

@@ -25,6 +25,9 @@ const (
 	flatCount
 )
 
+// exactNumber is StringNumber as columns take it that hold decimals.
+const exactNumber = flatCount
+
 // String names the type for messages.
 func (f Flat) String() string {
 	names := [flatCount]string{"never", "boolean", "integer", "number", "string", "string integer", "string number", "binary", "array", "object", "multiple"}

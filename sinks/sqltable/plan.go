@@ -124,7 +124,7 @@ func (t *Table) refuse(c *Change, missing []string, existing []Existing) error {
 	if len(reasons) == 0 {
 		return nil
 	}
-	return fmt.Errorf("table %s exists, was not made by this materialization and does not fit: %s: change the table, or let the binding's resource name another one", Quote(t.Name), strings.Join(reasons, "; "))
+	return fmt.Errorf("table %s exists, was not made by this materialization and does not fit: %s: change the table, or let the binding's resource name another one", t.Ref(), strings.Join(reasons, "; "))
 }
 
 // checkKey makes sure that a row can be found by its key, and that rows of the

@@ -46,6 +46,7 @@ func Postgres() *Dialect {
 		MaxColumns:  1600,
 		MaxArgs:     65535,
 		Comments:    true,
+		Verbatim:    true,
 		Placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
 		Cast:        func(sql, typ string) string { return sql + "::" + typ },
 		Same:        postgresSame,
@@ -73,8 +74,8 @@ var postgresNames = map[string]string{
 	"character varying": "VARCHAR",
 }
 
-// postgresType gives a type one name; one with a length or precision keeps it.
-func postgresType(declared string) string {
+// PostgresType gives a type of the server one name; one with a length or precision keeps it.
+func PostgresType(declared string) string {
 	t := strings.ToLower(strings.TrimSpace(declared))
 	if name, ok := postgresNames[t]; ok {
 		return name
@@ -106,7 +107,7 @@ var postgresWidenings = map[[2]string]string{
 // postgresFit keeps a column of the same type, or of one that has room for the
 // values, and widens others in place where no value changes by that.
 func postgresFit(t *Table, have *Existing, want *Column) ([]string, bool) {
-	h, w := postgresType(have.Type), postgresType(want.Type)
+	h, w := PostgresType(have.Type), PostgresType(want.Type)
 	switch {
 	case h == w, h == "NUMERIC" && w == "BIGINT", h == "VARCHAR" && w == "TEXT":
 		return nil, true

@@ -51,7 +51,7 @@ func sqliteFit(t *Table, have *Existing, want *Column) ([]string, bool) {
 	case have.Key > 0:
 		return nil, false
 	case holds && have.Flat == String.String() && want.Flat == Multiple:
-		return []string{"UPDATE " + Quote(t.Name) + " SET " + column + " = json_quote(" + column + ") WHERE " + column + " IS NOT NULL"}, true
+		return []string{"UPDATE " + t.Ref() + " SET " + column + " = json_quote(" + column + ") WHERE " + column + " IS NOT NULL"}, true
 	case holds:
 		return nil, false
 	case have.Flat == Integer.String() && (want.Flat == Multiple || want.Flat == String && want.from == fromPointer):
@@ -67,7 +67,7 @@ func (t *Table) replace(have *Existing, want *Column, value string) []string {
 	next := have.Name + " (weir)"
 	return []string{
 		t.alter("ADD COLUMN " + Quote(next) + " " + want.Type),
-		"UPDATE " + Quote(t.Name) + " SET " + Quote(next) + " = " + value,
+		"UPDATE " + t.Ref() + " SET " + Quote(next) + " = " + value,
 		t.alter("DROP COLUMN " + Quote(have.Name)),
 		t.alter("RENAME COLUMN " + Quote(next) + " TO " + Quote(have.Name)),
 	}

@@ -9,7 +9,7 @@ import (
 // Create gives the statement that makes the table.
 func (t *Table) Create() string {
 	var s strings.Builder
-	s.WriteString("CREATE TABLE " + Quote(t.Name) + " (")
+	s.WriteString("CREATE TABLE " + t.Ref() + " (")
 	for i, c := range t.Columns {
 		if i > 0 {
 			s.WriteString(",")
@@ -40,23 +40,33 @@ func (t *Table) nullableKey() bool {
 
 // comment gives the statement that sets a column's comment.
 func (t *Table) comment(c *Column) string {
-	return "COMMENT ON COLUMN " + Quote(t.Name) + "." + Quote(c.Name) + " IS '" + strings.ReplaceAll(c.Comment, "'", "''") + "'"
+	return "COMMENT ON COLUMN " + t.Ref() + "." + Quote(c.Name) + " IS '" + strings.ReplaceAll(c.Comment, "'", "''") + "'"
 }
 
 // alter gives a statement that changes the table.
-func (t *Table) alter(change string) string { return "ALTER TABLE " + Quote(t.Name) + " " + change }
+func (t *Table) alter(change string) string { return "ALTER TABLE " + t.Ref() + " " + change }
 
 // Insert gives the statement that adds a row; its arguments are the row's
 // values.
 func (t *Table) Insert() string {
-	return "INSERT INTO " + Quote(t.Name) + " (" + t.names(0, len(t.Columns)) + ") VALUES (" + t.args(1, len(t.Columns)) + ")"
+	return t.InsertFrom("VALUES (" + t.args(1, len(t.Columns)) + ")")
+}
+
+// InsertFrom gives the statement that adds the rows of a query.
+func (t *Table) InsertFrom(query string) string {
+	return "INSERT INTO " + t.Ref() + " (" + t.names(0, len(t.Columns)) + ") " + query
 }
 
 // Upsert gives the statement that adds a row or replaces the one of the same
 // key; its arguments are the row's values. Rows with a NULL in their key
 // conflict with none: delete before inserting those.
-func (t *Table) Upsert() string {
-	s := t.Insert() + " ON CONFLICT (" + t.names(0, t.Keys) + ") DO "
+func (t *Table) Upsert() string { return t.Insert() + t.conflict() }
+
+// UpsertFrom is Upsert for the rows of a query, which holds no key twice.
+func (t *Table) UpsertFrom(query string) string { return t.InsertFrom(query) + t.conflict() }
+
+func (t *Table) conflict() string {
+	s := " ON CONFLICT (" + t.names(0, t.Keys) + ") DO "
 	if t.Keys == len(t.Columns) {
 		return s + "NOTHING"
 	}
@@ -70,12 +80,37 @@ func (t *Table) Upsert() string {
 // Delete gives the statement that removes the row of a key; its arguments are
 // the key's values.
 func (t *Table) Delete() string {
+	return "DELETE FROM " + t.Ref() + " WHERE " + t.Match("", func(i int) string { return t.dialect.Placeholder(i + 1) })
+}
+
+// Match gives the condition that finds the row of a key in the table, whose
+// columns have the prefix.
+func (t *Table) Match(prefix string, value func(i int) string) string {
 	match := make([]string, t.Keys)
 	for i, c := range t.Columns[:t.Keys] {
-		match[i] = t.dialect.Same(Quote(c.Name), t.dialect.Placeholder(i+1), !c.NotNull)
+		match[i] = t.dialect.Same(prefix+Quote(c.Name), value(i), !c.NotNull)
 	}
-	return "DELETE FROM " + Quote(t.Name) + " WHERE " + strings.Join(match, " AND ")
+	return strings.Join(match, " AND ")
 }
+
+// Document gives the expression for the text of a row's document.
+func (t *Table) Document(prefix string) string {
+	return t.dialect.Text(prefix + Quote(t.Columns[t.document].Name))
+}
+
+// Drop gives the statement that removes the table.
+func (t *Table) Drop() string { return "DROP TABLE " + t.Ref() }
+
+// Ref is the table's name in statements.
+func (t *Table) Ref() string {
+	if t.Schema == "" {
+		return Quote(t.Name)
+	}
+	return Quote(t.Schema) + "." + Quote(t.Name)
+}
+
+// HasDocument says whether the table has a column of whole documents.
+func (t *Table) HasDocument() bool { return t.document >= 0 }
 
 // Load gives the query for the documents of n keys; its arguments are the
 // keys' values, one key after the other. Each row of the result is a key's
@@ -97,14 +132,8 @@ func (t *Table) Load(n int) string {
 		}
 		s.WriteString(")")
 	}
-	document := "t." + Quote(t.Columns[t.document].Name)
-	s.WriteString(") SELECT wanted.i, " + t.dialect.Text(document) + " FROM wanted CROSS JOIN " + Quote(t.Name) + " AS t WHERE ")
-	for k, c := range t.Columns[:t.Keys] {
-		if k > 0 {
-			s.WriteString(" AND ")
-		}
-		s.WriteString(t.dialect.Same("t."+Quote(c.Name), "wanted.k"+strconv.Itoa(k), !c.NotNull))
-	}
+	s.WriteString(") SELECT wanted.i, " + t.Document("t.") + " FROM wanted CROSS JOIN " + t.Ref() + " AS t WHERE ")
+	s.WriteString(t.Match("t.", func(i int) string { return "wanted.k" + strconv.Itoa(i) }))
 	return s.String()
 }
 

@@ -30,12 +30,14 @@ type Column struct {
 	Comment string // for people: title, description, location, types
 
 	from    source
+	as      Flat // how values become the column's
 	pointer document.Pointer
 }
 
 // Table is the table of one binding: its columns, keys first, the document
 // last.
 type Table struct {
+	Schema  string // that holds it, where the database has schemas
 	Name    string
 	Columns []Column
 	Keys    int  // how many of the columns are the key
@@ -95,7 +97,7 @@ func newColumn(d *Dialect, b *sinks.Binding, field string, key bool) (Column, er
 			p.Inference.Format = "" // it has no say in the column's type
 		}
 	}
-	col.Type, col.NotNull = d.columnType(col.Flat, &p, key), !nullable
+	col.Type, col.NotNull, col.as = d.columnType(col.Flat, &p, key), !nullable, d.conversion(col.Flat)
 	if col.pointer, err = document.ParsePointer(p.Ptr); err != nil {
 		return Column{}, fmt.Errorf("field %q: %w", field, err)
 	}
@@ -129,11 +131,8 @@ func CheckColumn(field string) error {
 }
 
 func (t *Table) check() error {
-	if err := CheckName(t.Name); err != nil {
+	if err := t.dialect.CheckName(t.Name); err != nil {
 		return fmt.Errorf("table %q: the name %w", t.Name, err)
-	}
-	if t.dialect.name(t.Name) != t.Name {
-		return fmt.Errorf("table %s: the name has %d bytes, and %s keeps %d: shorten it", Quote(t.Name), len(t.Name), t.dialect.Name, t.dialect.MaxName)
 	}
 	if len(t.Columns) > t.dialect.MaxColumns {
 		return fmt.Errorf("table %s would have %d columns, and %s allows %d: select fewer under the binding's fields", Quote(t.Name), len(t.Columns), t.dialect.Name, t.dialect.MaxColumns)
@@ -164,6 +163,10 @@ func (t *Table) Append(b *Buffer, r *sinks.Row) error {
 		case fromDocument:
 			b.add(Value{Kind: Text, Text: b.copy(r.Raw)})
 		case fromPublished:
+			if t.dialect.Verbatim {
+				b.add(Value{Kind: Time, Int: r.Published.UnixNano()})
+				continue
+			}
 			b.add(Value{Kind: Text, Text: b.keep(r.Published.UTC().AppendFormat(b.room(len(sinks.TimeLayout)+8), sinks.TimeLayout))})
 		default:
 			n, ok := c.pointer.Find(r.Doc, 0)
@@ -175,7 +178,7 @@ func (t *Table) Append(b *Buffer, r *sinks.Row) error {
 				b.add(Value{})
 				continue
 			}
-			b.addNode(c.Flat, r.Doc, n)
+			b.addNode(c.as, r.Doc, n)
 		}
 	}
 	return nil

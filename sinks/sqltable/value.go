@@ -13,13 +13,15 @@ type Kind uint8
 
 // The kinds of values.
 const (
-	Null   Kind = iota
-	Bool        // Int is 0 or 1
-	Int         // Int
-	Float       // Float, never a NaN
-	Digits      // Text is an integer beyond 64 bits in decimal
-	Text        // Text
-	Bytes       // Text
+	Null    Kind = iota
+	Bool         // Int is 0 or 1
+	Int          // Int
+	Float        // Float, never a NaN
+	Digits       // Text is an integer beyond 64 bits in decimal
+	Text         // Text
+	Bytes        // Text
+	Decimal      // Text is a number as JSON writes it
+	Time         // Int is in nanoseconds since 1970
 )
 
 // Value is a column's value, ready to be bound. Text belongs to the Buffer
@@ -100,6 +102,11 @@ func (b *Buffer) addNode(f Flat, d *document.Doc, i uint32) {
 	case Number, StringNumber:
 		if isNumber(d.Text(i), n) {
 			b.add(Value{Kind: Float, Float: document.Float64(d.Text(i))})
+			return
+		}
+	case exactNumber:
+		if isNumber(d.Text(i), n) {
+			b.add(Value{Kind: Decimal, Text: b.copy(d.Text(i))})
 			return
 		}
 	case Binary:

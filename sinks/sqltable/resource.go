@@ -1,0 +1,103 @@
+package sqltable
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"weir/sinks"
+)
+
+// Resource is the table that a binding's resource names.
+type Resource struct {
+	Schema string // that holds it, where the database has schemas
+	Table  string
+	Delta  bool
+}
+
+// path names the table within the endpoint.
+func (r *Resource) path(d *Dialect) []string {
+	if r.Schema == "" {
+		return []string{d.Fold(r.Table)}
+	}
+	return []string{d.Fold(r.Schema), d.Fold(r.Table)}
+}
+
+// Validate answers for the bindings of a sink's validation, whose resources
+// parse reads. Each binding has a table of its own.
+func Validate(d *Dialect, bindings []sinks.Binding, parse func(json.RawMessage) (Resource, error)) (v sinks.Validated, err error) {
+	tables := map[string]string{}
+	for i := range bindings {
+		b := &bindings[i]
+		r, err := parse(b.Resource)
+		if err == nil {
+			err = CheckFieldConfigs(b)
+		}
+		if err != nil {
+			return v, bindingError(i, b, err)
+		}
+		path := r.path(d)
+		joined := strings.Join(path, "\x00")
+		if other, ok := tables[joined]; ok {
+			return v, bindingError(i, b, fmt.Errorf("table %q is that of %s too: give each binding its own", r.Table, other))
+		}
+		tables[joined] = b.Collection.Name
+		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{
+			ResourcePath: path, Delta: r.Delta, Constraints: Constraints(d, &b.Collection, b.GroupBy, r.Delta),
+		})
+	}
+	return v, nil
+}
+
+// Tables makes the tables of bindings whose fields are selected.
+func Tables(d *Dialect, bindings []sinks.Binding, parse func(json.RawMessage) (Resource, error)) ([]*Table, error) {
+	tables := make([]*Table, len(bindings))
+	for i := range bindings {
+		b := &bindings[i]
+		r, err := parse(b.Resource)
+		if err == nil {
+			tables[i], err = New(d, r.Table, b)
+		}
+		if err != nil {
+			return nil, bindingError(i, b, err)
+		}
+		tables[i].Schema = r.Schema
+	}
+	return tables, nil
+}
+
+func bindingError(i int, b *sinks.Binding, err error) error {
+	return fmt.Errorf("binding %d (%s): %w", i, b.Collection.Name, err)
+}
+
+// Check says why a resource's table cannot be one.
+func (r *Resource) Check(d *Dialect) error {
+	if r.Table == "" {
+		return errors.New("resource: table is missing: name the table, as in { table: totals }")
+	}
+	for _, n := range [...]struct{ what, name string }{{"schema", r.Schema}, {"table", r.Table}} {
+		if n.name == "" {
+			continue
+		}
+		if err := d.CheckName(n.name); err != nil {
+			return fmt.Errorf("resource: %s %q: the name %w", n.what, n.name, err)
+		}
+	}
+	return nil
+}
+
+// Decode reads one JSON object strictly.
+func Decode(text json.RawMessage, into any) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("more follows the object")
+	}
+	return nil
+}
