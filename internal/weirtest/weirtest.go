@@ -21,6 +21,7 @@ import (
 	"weir/journal"
 	"weir/journal/server"
 	"weir/sinks"
+	"weir/sinks/postgres"
 	"weir/sinks/sqlite"
 	"weir/worker"
 )
@@ -105,7 +106,7 @@ func PublishBuilt(t testing.TB, conn *journal.Conn, path string, c *catalog.Cata
 // Options are a worker's, with the built-in sinks and the test's log.
 func Options(t testing.TB, conn *journal.Conn, dataDir string) worker.Options {
 	return worker.Options{
-		Conn: conn, Sinks: sinks.Registry{"sqlite": sqlite.New()}, DataDir: dataDir, TempDir: dataDir,
+		Conn: conn, Sinks: sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New()}, DataDir: dataDir, TempDir: dataDir,
 		Log: zaptest.NewLogger(t), Limits: worker.Limits{Backoff: 5 * time.Millisecond, Rest: 20 * time.Millisecond},
 	}
 }

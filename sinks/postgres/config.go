@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -268,16 +267,13 @@ func (c *config) checkURL() error {
 // password.
 func (c *config) unclear(e *pgconn.ParseConfigError) error {
 	cause := errors.Unwrap(e)
-	var bad *url.Error
 	switch {
-	case errors.As(cause, &bad):
-		return fmt.Errorf("url cannot be read: %w: escape special characters of the password, as %%40 for @", bad.Err)
-	case c.URL == "" && cause != nil:
+	case c.URL != "":
+		return errors.New("url is not possible: it is postgres://user:password@host:5432/database?sslmode=require, with special characters escaped, as %40 for @")
+	case cause != nil:
 		return fmt.Errorf("the connection's settings are not possible: %w", cause)
-	case c.URL == "":
-		return errors.New("the connection's settings are not possible: look at advanced")
 	}
-	return errors.New("url is not possible: it is postgres://user:password@host:5432/database?sslmode=require, with special characters escaped")
+	return errors.New("the connection's settings are not possible: look at advanced")
 }
 
 // parseResource reads a binding's resource, whose table is in the endpoint's

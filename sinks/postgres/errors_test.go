@@ -28,7 +28,7 @@ func TestConfig(t *testing.T) {
 		{`{"url":"mysql://u:pg-canary@db/x"}`, `{"table":"t"}`, "url does not begin with postgres://"},
 		{`{"url":"postgres://u:pg-canary@db/x","user":"u","advanced":{"sslmode":"require"}}`, `{"table":"t"}`, "url and advanced.sslmode say the same: write advanced.sslmode into the url, or leave the url out\nurl and user say the same"},
 		{`{"url":"postgres://u:pg-canary@db:port/x"}`, `{"table":"t"}`, "with special characters escaped"},
-		{`{"url":"postgres://u:pg%zzcanary@db/x"}`, `{"table":"t"}`, "escape special characters of the password"},
+		{`{"url":"postgres://u:pg%zzcanary@db/x"}`, `{"table":"t"}`, "url is not possible"},
 		{`{"url":"postgres://u:pg-canary@db/x?sslmode=perhaps"}`, `{"table":"t"}`, "url is not possible"},
 		{`{"address":"db","user":"u"}`, `{}`, "binding 0 (acmeCo/things): resource: table is missing"},
 		{`{"address":"db","user":"u"}`, `{"table":"t","delta":true}`, `unknown field "delta"`},

@@ -178,12 +178,11 @@ func appendInterval(dst, text []byte) ([]byte, error) {
 		if fractional {
 			fraction = s.fraction()
 		}
-		unit := byte(0)
+		units := "YMWD"
 		if timed {
-			unit = s.skip("HMS")
-		} else {
-			unit = s.skip("YMWD")
+			units = "HMS"
 		}
+		unit := s.skip(units)
 		s.bad = s.bad || fractional && unit != 'S'
 		switch {
 		case unit == 'Y':
