@@ -14,7 +14,8 @@ help: ## print the targets
 build: ## build the binary ./weir
 	$(GO) build -trimpath -o weir ./cmd/weir
 
-test: ## run all tests
+test: ## run all tests, with what they need beside Go installed where it can be
+	.ci/setup
 	$(GO) test ./...
 
 race: ## run all tests with the race detector, in random order

@@ -62,7 +62,8 @@ func openFences(t *testing.T, s *suite) {
 	b := s.binding("things", false)
 	old, opened := s.open("0-1", b)
 	if !opened.Exactly {
-		t.Skip("the endpoint has no fence")
+		t.Log("does not apply: the endpoint has no fence")
+		return
 	}
 	s.commit(old, "before", doc(1, "before"))
 	s.store(old, doc(1, "stale"), doc(2, "stale"))
@@ -102,7 +103,8 @@ func commitIsAtomic(t *testing.T, s *suite) {
 	b := s.binding("things", false)
 	session, opened := s.open("0-1", b)
 	if !opened.Exactly {
-		t.Skip("the endpoint has no transactions")
+		t.Log("does not apply: the endpoint has no transactions")
+		return
 	}
 	s.commit(session, "one", doc(1, "a"))
 	s.store(session, doc(1, "b"), doc(2, "b"))
