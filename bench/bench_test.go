@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/internal/pgtest"
 	"weir/journal/server"
 )
 
@@ -228,5 +229,25 @@ func TestWriterIsFenced(t *testing.T) {
 	}
 	if err := commit(old); err == nil {
 		t.Error("a writer whose marker is not the last one can write: the limit is taken without a fence")
+	}
+}
+
+// TestPostgresLimitRuns: the limit moves its documents, leaves one row a key,
+// and nothing behind.
+func TestPostgresLimitRuns(t *testing.T) {
+	s := pgtest.Shared(t)
+	db := s.Database(t)
+	m := &meter{Documents: 250, Server: []int{os.Getpid()}}
+	for range 2 {
+		got, err := postgresLimit(t.Context(), m, s.URL(db), newOrders(100, 1), m.Documents, 120)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Documents != 250 || got.Elapsed <= 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if left := s.Rows(t, db, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'bench%'"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

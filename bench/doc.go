@@ -7,12 +7,13 @@
 //	go run ./bench -rows pipe -rounds 5 # rows whose name holds "pipe"
 //	go run ./bench -rows chain          # what a document costs between reading and writing
 //	go run ./bench -rows registers -rounds 1 # five million registers: takes minutes
+//	go run ./bench -rows PostgreSQL     # with a million keys, too
 //	go run ./bench -json -              # for programs
 //	go run ./bench -nats URL -server-pid PID
 //
 // Limits (limits.go) are what a NATS client can do with Weir's ways of reading
 // and writing when nothing happens in between; that file imports the NATS
-// client and nothing of Weir. Documents are orders of about 250 bytes, one for
+// client and nothing of Weir, as postgres.go imports PostgreSQL's. Documents are orders of about 250 bytes, one for
 // each of 20,000 keys, the same in each run.
 //
 // The rows of the chain need no server: their CPU is given in multiples of what

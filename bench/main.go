@@ -18,7 +18,7 @@ import (
 // options of a run, as given on the command line.
 type options struct {
 	documents, paced, keys, rounds int
-	registers                      int
+	registers, rows                int
 	batches                        []int
 	seed                           uint64
 	only                           string
@@ -87,8 +87,10 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	pg := &postgresRows{weir: weir, orders: docs, large: o.rows, seed: o.seed, log: log}
+	defer func() { err = errors.Join(err, pg.close()) }()
 	large := &registerRows{n: o.registers, weir: weir, log: log}
-	all = append(append(all, chain...), large.rows()...)
+	all = slices.Concat(all, pg.rows(), chain, large.rows())
 	rows := selectRows(all, o.only)
 	if len(rows) == 0 {
 		return fmt.Errorf("no row's name holds %q", o.only)
@@ -120,6 +122,7 @@ func parse(args []string, log io.Writer) (options, error) {
 	f.IntVar(&o.paced, "paced", 500, "documents of a latency row, 100 a second")
 	f.IntVar(&o.keys, "keys", 20_000, "distinct keys")
 	f.IntVar(&o.registers, "registers", 5_000_000, "registers of the rows of registers, which run only when -rows asks for them")
+	f.IntVar(&o.rows, "postgres-keys", 1_000_000, "documents, each with a key of its own, of PostgreSQL's large rows, which run only when -rows asks for them")
 	f.IntVar(&o.rounds, "rounds", 3, "how often each row is run")
 	f.Uint64Var(&o.seed, "seed", 1, "of the documents")
 	f.StringVar(&batches, "batches", "1000,4000", "sizes of the limits' atomic batches, markers included")
@@ -140,8 +143,8 @@ func parse(args []string, log io.Writer) (options, error) {
 	if o.pids, err = numbers(pids); err != nil {
 		return o, fmt.Errorf("-server-pid: %w", err)
 	}
-	if o.documents < 1 || o.registers < 1 || o.keys < 1 || o.rounds < 1 || o.paced < 1 || slices.ContainsFunc(o.batches, func(n int) bool { return n < 2 }) {
-		return o, errors.New("-documents, -registers, -keys, -rounds and -paced are at least 1, each of -batches at least 2")
+	if o.documents < 1 || o.registers < 1 || o.rows < 1 || o.keys < 1 || o.rounds < 1 || o.paced < 1 || slices.ContainsFunc(o.batches, func(n int) bool { return n < 2 }) {
+		return o, errors.New("-documents, -registers, -postgres-keys, -keys, -rounds and -paced are at least 1, each of -batches at least 2")
 	}
 	return o, nil
 }

@@ -26,6 +26,8 @@ func limitName(what string, size int) string {
 		return fmt.Sprintf("limit: read + nothing + batches of %d", size)
 	case "sqlite":
 		return fmt.Sprintf("limit: SQLite, one statement, transactions of %d", size)
+	case "postgres":
+		return fmt.Sprintf("limit: PostgreSQL, COPY and ON CONFLICT, transactions of %d", size)
 	}
 	panic("no such limit: " + what)
 }

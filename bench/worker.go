@@ -14,6 +14,7 @@ import (
 	"weir/journal"
 	"weir/journal/server"
 	"weir/sinks"
+	"weir/sinks/postgres"
 	"weir/sinks/sqlite"
 	"weir/worker"
 )
@@ -43,7 +44,7 @@ func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) (err err
 		return err
 	}
 	defer conn.Close()
-	w, err := worker.New(ctx, worker.Options{Conn: conn, Sinks: sinks.Registry{"sqlite": sqlite.New()}, DataDir: dir, TempDir: dir})
+	w, err := worker.New(ctx, worker.Options{Conn: conn, Sinks: sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New()}, DataDir: dir, TempDir: dir})
 	if err != nil {
 		cancel()
 		return err

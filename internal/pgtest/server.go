@@ -79,6 +79,13 @@ func Start(settings ...string) (*Server, error) {
 	return nil, errors.Join(err, s.Close())
 }
 
+// Installed says whether there is a PostgreSQL to start: the error is
+// ErrAbsent if there is none.
+func Installed() error {
+	_, err := find()
+	return err
+}
+
 // find gives the directory of the newest server's programs.
 func find() (string, error) {
 	versions, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is right
