@@ -27,6 +27,7 @@ type layer struct {
 
 var layers = []layer{
 	{"cmd/weir", 6, "it builds and connects everything, so nothing may depend on it"},
+	{"monitor", 5, "it reads the worker when it is asked; nothing that works knows how it is measured"},
 	{"catalogtest", 5, "it runs the real worker; the control plane gets it as a function, so that publishing can be tested without"},
 	{"worker", 4, "it meets the control plane only in records that journal keeps, so that both can run in different processes"},
 	{"controlplane", 4, "it meets the worker only in records that journal keeps, so that both can run in different processes"},
@@ -103,6 +104,7 @@ var doors = []struct {
 	{"github.com/evanw/esbuild", []string{"derive"}, "user code is bundled in one place"},
 	{"github.com/cockroachdb/pebble/v2", []string{"derive"}, "registers that memory has no room for are a copy, and only who makes the copy may read it"},
 	{"github.com/santhosh-tekuri/jsonschema/v5", []string{"schema"}, "schema decides what a keyword means"},
+	{"github.com/prometheus/client_golang", []string{"monitor"}, "tasks count, and one place knows in whose format"},
 	{"github.com/spf13/cobra", []string{"cmd/weir"}, "the command line is one of several clients"},
 	{"go.yaml.in/yaml/v3", []string{"catalog", "cmd/weir"}, "YAML is a form of catalogs, and of nothing inside"},
 	{"gocloud.dev", []string{"internal/objects"}, "one place knows how buckets are opened, and what their errors mean"},

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -33,6 +34,17 @@ var (
 	// ErrForeignStream says that a stream of that name belongs to something else.
 	ErrForeignStream = errors.New("stream is not Weir's")
 )
+
+// Away says whether an error means that the server was not reached, or did not
+// answer: the same call may succeed when it is back.
+func Away(err error) bool {
+	for _, away := range []error{ErrClosed, errNotSent, errNoResponders, errUnanswered, context.DeadlineExceeded} {
+		if errors.Is(err, away) {
+			return true
+		}
+	}
+	return false
+}
 
 // FencedError is a refused append: the newest message of a subject is neither
 // the one that the writer expected nor the writer's own.

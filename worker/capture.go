@@ -24,6 +24,7 @@ type capture struct {
 	state   json.RawMessage // the connector's, after the open transaction
 	unacked int             // checkpoints in the open transaction
 	seen    uint64          // checkpoints since this start, which stand for sequences in errors
+	reads   []*flow         // by binding
 	source  *source         // has no position key: a source's position is its state
 }
 
@@ -66,13 +67,13 @@ func captureTarget(spec *catalog.Capture, known collections) (*collection.Collec
 		switch {
 		case b.Disable:
 		case name != "" && name != b.Target:
-			return nil, fmt.Errorf("capture %s writes to %s and %s: a capture into several collections is not supported yet, make one capture for each", spec.Name, name, b.Target)
+			return nil, &brokenError{"capture " + spec.Name, fmt.Errorf("it writes to %s and %s: a capture into several collections is not supported yet, make one capture for each", name, b.Target)}
 		default:
 			name = b.Target
 		}
 	}
 	if name == "" {
-		return nil, errors.New("every binding of this capture is disabled")
+		return nil, &brokenError{"capture " + spec.Name, errors.New("every binding is disabled")}
 	}
 	return known.get(name)
 }
@@ -87,6 +88,9 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 		return err
 	}
 	defer c.outlet.close()
+	for _, b := range open.Bindings {
+		c.reads = append(c.reads, e.counters.read(resourceName(b.StateKey), target.Name))
+	}
 	c.state = c.shard.state
 	open.State = c.state
 	if c.session, err = s.source.Open(ctx, open); err != nil {
@@ -94,8 +98,8 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 	}
 	p := startPulling(ctx, stop, c.session)
 	defer p.end()
-	e.started(nil, func() uint64 { return 0 })
-	l := loop[sources.Batch]{in: p, out: c, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	e.started(nil, nil)
+	l := loop[sources.Batch]{env: e, in: p, out: c, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, p.drain)
 }
 
@@ -112,7 +116,7 @@ func prepareSource(ctx context.Context, e *env, s captureSpec, target *collectio
 		return r, fromConnector("validate", err)
 	}
 	if len(validated.Bindings) != len(r.Bindings) {
-		return r, fmt.Errorf("validate: the source answered for %d bindings of %d", len(validated.Bindings), len(r.Bindings))
+		return r, fromConnector("validate", fmt.Errorf("the source answered for %d bindings of %d", len(validated.Bindings), len(r.Bindings)))
 	}
 	i := 0
 	for _, b := range s.spec.Bindings {
@@ -134,7 +138,7 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 	c.seen++
 	c.outputs = 0
 	for i, d := range in.Documents {
-		c.env.counters.read(len(d.Data))
+		c.reads[min(max(d.Binding, 0), len(c.reads)-1)].add(len(d.Data))
 		c.outputs++
 		err := unmade(c.target, &d)
 		if err == nil {
@@ -152,7 +156,7 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 	} else if in.State != nil {
 		state, err := document.MergePatch(c.state, in.State)
 		if err != nil {
-			return more, fmt.Errorf("connector state: %w", err)
+			return more, fromConnector("state", err)
 		}
 		c.state = state
 	}

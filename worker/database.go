@@ -126,10 +126,10 @@ func (w *Why) ofDatabase(err error) {
 	)
 	switch {
 	case errors.As(err, &pages):
-		w.Code, w.Collection, w.Seq = "too-much-state", pages.Collection, pages.Seq
+		w.Code, w.Collection, w.Seq = codeTooMuchState, pages.Collection, pages.Seq
 	case errors.As(err, &lost):
-		w.Code = "state-lost"
+		w.Code = codeStateLost
 	case errors.As(err, &file):
-		w.Code = "disk"
+		w.Code = codeDisk
 	}
 }

@@ -73,7 +73,8 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 	}
 	for _, s := range d.sources {
 		d.decoders = append(d.decoders, newDecoder(e.conn, s.collection))
-		s.reads = e.counters.readsOf(spec.Derive.Transforms[s.index].Name)
+		s.name = spec.Derive.Transforms[s.index].Name
+		s.read = e.counters.read(s.name, s.collection.Name)
 	}
 	restored, began := 0, time.Now()
 	var register func(key, value []byte) error
@@ -112,8 +113,8 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 		return err
 	}
 	defer in.close()
-	e.started(d.shard.positions, in.lag)
-	l := loop[input]{in: in, out: d, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	e.started(d.shard.positions, in)
+	l := loop[input]{env: e, in: in, out: d, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, stop)
 }
 
@@ -140,7 +141,7 @@ func transformSources(d *catalog.Derivation, token string, reading func(name str
 		out = append(out, s)
 	}
 	if len(out) == 0 {
-		return nil, errors.New("every transform of this derivation is disabled")
+		return nil, &brokenError{"derivation", errors.New("every transform is disabled")}
 	}
 	return out, nil
 }
@@ -183,8 +184,8 @@ func (d *derivation) add(ctx context.Context, in input) (verdict, error) {
 	if d.wantsFresh(alone) {
 		return before, nil
 	}
-	d.env.counters.read(len(in.message.Data))
-	s.reads.Add(1)
+	d.env.ages.take(s, in.message.Time.Add(s.delay))
+	s.read.add(len(in.message.Data))
 	d.message, d.from, d.outputs = &in.message, s, 0
 	doc, err := d.decoders[in.source].decode(ctx, &in.message)
 	if err != nil {

@@ -95,8 +95,9 @@ func lasting(err error) bool {
 		broken  *brokenError
 		lost    *LostError
 		unfit   *sinks.IncompatibleError
+		newer   *formatError
 	)
-	return errors.As(err, &unfit) || errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &state) || errors.As(err, &module) ||
+	return errors.As(err, &newer) || errors.As(err, &unfit) || errors.As(err, &invalid) || errors.As(err, &broken) || errors.As(err, &lost) || errors.Is(err, journal.ErrBatchFull) || errors.Is(err, journal.ErrBatchTooLarge) || errors.As(err, &size) || errors.As(err, &output) || errors.As(err, &state) || errors.As(err, &module) ||
 		takenOver(err) || errors.Is(err, journal.ErrPositionBeyondEnd)
 }
 
@@ -157,28 +158,9 @@ type Why struct {
 	Fix        string `json:"fix,omitempty"`      // what to do about it
 }
 
-// fixes say what to do, by code.
-var fixes = map[string]string{
-	"invalid-document":    "mend the module or source that made it, or publish a schema that takes it, or set `onInvalid: quarantine` on the collection",
-	"module":              "mend the module or the SQL, and publish the catalog again",
-	"catalog":             "correct the catalog and publish it again",
-	"incompatible":        "raise the binding's backfill counter, or set `onIncompatibleSchemaChange: backfill`, to have the table made anew and filled from the collection; or let the binding's resource name another table",
-	"secret":              "give the worker the secret: set the environment variable where it starts and start it again, or make the file and publish the catalog again; docs/secrets.md says what a worker may read",
-	"endpoint":            "look at the endpoint and its configuration; after a change publish the catalog again",
-	"too-large":           "make the document smaller, or raise the server's max_payload",
-	"state-too-large":     "keep in registers what belongs to a key, and publish the catalog again",
-	"too-much-state":      "change fewer rows for one document, or raise the server's max_payload",
-	"too-many-outputs":    "split the source document, or return fewer documents for it",
-	"paused":              "`weir resume` with the task's name lets it go on where it stopped",
-	"taken-over":          "nothing, if the other worker is meant to run it; else stop that one and start this one again",
-	"disk":                "make room in the worker's directory for temporary files; the task goes on by itself",
-	"state-lost":          "restore what is gone from a backup, or publish the derivation under a new name",
-	"position-beyond-end": "the stream was made again or lost messages: restore it, or publish the task under a new name or with a raised backfill counter",
-}
-
 // explain gives the reason of a failure with its place and its document.
 func explain(err error) *Why {
-	w := &Why{Code: "error", Message: err.Error()}
+	w := &Why{Code: codeOf(err), Message: err.Error()}
 	var (
 		invalid *collection.Invalid
 		call    *derive.CallError
@@ -190,6 +172,7 @@ func explain(err error) *Why {
 		broken  *brokenError
 		lost    *LostError
 		unfit   *sinks.IncompatibleError
+		newer   *formatError
 
 		disk      *derive.DiskError
 		connector *connectorError
@@ -199,36 +182,37 @@ func explain(err error) *Why {
 	}
 	switch {
 	case errors.As(err, &call):
-		w.Code, w.File, w.Line, w.Document = "module", call.File, call.Line, string(call.Document)
+		w.Code, w.File, w.Line, w.Document = codeModule, call.File, call.Line, string(call.Document)
 	case errors.As(err, &invalid):
-		w.Code, w.Collection, w.Subject, w.Seq = "invalid-document", invalid.Collection, invalid.Subject, invalid.Seq
+		w.Code, w.Collection, w.Subject, w.Seq = codeInvalidDocument, invalid.Collection, invalid.Subject, invalid.Seq
 		w.Pointer, w.Rule, w.Document = invalid.Pointer, invalid.Rule, string(invalid.Document)
 	case isSecret(err):
-		w.Code = "secret"
+		w.Code = codeSecret
 	case errors.As(err, &broken):
-		w.Code = "catalog"
+		w.Code = codeCatalog
 	case errors.As(err, &lost):
-		w.Code = "state-lost"
+		w.Code = codeStateLost
 	case errors.As(err, &disk):
-		w.Code = "disk"
+		w.Code = codeDisk
 	case errors.As(err, &unfit):
-		w.Code = "incompatible"
+		w.Code = codeIncompatible
 	case errors.As(err, &connector):
-		w.Code = "endpoint"
+		w.Code = codeOfConnector(err)
 	case errors.As(err, &module):
-		w.Code, w.File, w.Line = "module", module.File, module.Line
+		w.Code, w.File, w.Line = codeModule, module.File, module.Line
 	case errors.As(err, &size):
-		w.Code = "too-large"
+		w.Code = codeTooLarge
 	case errors.As(err, &state):
-		w.Code = "state-too-large"
+		w.Code = codeStateTooLarge
 	case errors.As(err, &output):
-		w.Code, w.Collection, w.Seq = "too-many-outputs", output.Collection, output.Seq
-	case takenOver(err):
-		w.Code, w.Message = "taken-over", "another worker has taken this task over: "+w.Message
-	case errors.Is(err, journal.ErrPositionBeyondEnd):
-		w.Code = "position-beyond-end"
+		w.Code, w.Collection, w.Seq = codeTooManyOutputs, output.Collection, output.Seq
+	case errors.As(err, &newer):
+		w.Code = codeNewerFormat
+	}
+	if w.Code == codeTakenOver {
+		w.Message = "another worker has taken this task over: " + w.Message
 	}
 	w.ofDatabase(err)
-	w.Fix = fixes[w.Code]
+	w.Fix = fix(w.Code)
 	return w
 }

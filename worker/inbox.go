@@ -21,6 +21,7 @@ type inbox struct {
 	target *collection.Collection
 	shard  *shard
 	source *source
+	wrote  *flow
 
 	doc      document.Doc
 	checker  *collection.Checker
@@ -44,7 +45,8 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 	if err := b.shard.claim(ctx, nil); err != nil {
 		return fmt.Errorf("claim: %w", err)
 	}
-	b.source = &source{key: positionKey(inboxTask, 0, e.token, target.Name), collection: target, filter: collection.PubFilter()}
+	b.source = &source{key: positionKey(inboxTask, 0, e.token, target.Name), collection: target, filter: collection.PubFilter(), read: e.counters.read("", target.Name)}
+	b.wrote = e.counters.wrote("", target.Name)
 	b.at = b.shard.positions.clone()
 	e.txn.Store(b.shard.txn)
 	if err := b.purge(ctx, b.at[b.source.key]); err != nil { // a start may have ended between commit and purge
@@ -58,8 +60,8 @@ func runInbox(ctx context.Context, stop <-chan struct{}, e *env, known collectio
 		return err
 	}
 	defer in.close()
-	e.started(b.shard.positions, in.lag)
-	l := loop[input]{in: in, out: b, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	e.started(b.shard.positions, in)
+	l := loop[input]{env: e, in: in, out: b, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	err = l.run(ctx, stop)
 	if b.batch != nil {
 		b.batch.Abandon()
@@ -74,7 +76,8 @@ const inboxTask = "~inbox"
 // add checks one message and sends its document on under its own key.
 func (b *inbox) add(ctx context.Context, in input) (verdict, error) {
 	m := &in.message
-	b.env.counters.read(len(m.Data))
+	b.env.ages.take(b.source, m.Time)
+	b.source.read.add(len(m.Data))
 	if b.batch == nil {
 		b.batch = b.env.conn.NewBatch(b.shard.stream)
 	}
@@ -110,7 +113,7 @@ func (b *inbox) move(m *journal.Message) error {
 		return tooLarge(b.target, m.Data, size)
 	}
 	if err == nil {
-		b.env.counters.wrote(len(m.Data))
+		b.wrote.add(len(m.Data))
 		b.observer.add(&b.doc)
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"weir/collection"
@@ -24,12 +25,16 @@ type input struct {
 // it, so that a replay gives nearly the same order; they do not wait for one
 // whose next message cannot be ready.
 type merge struct {
-	feeds []*feed
-	nudge chan struct{}
-	clock *Clock
-	now   time.Time // of the clock, when it was last asked
-	alarm *time.Timer
-	leave func() // ends the subscription to the clock
+	sources []*source
+	feeds   []*feed
+	heads   []atomic.Int64 // by source: when what is at its head is due, 0 when there is nothing; see publish
+	stuck   []atomic.Int64 // by source: since when its messages do not arrive, 0 when they do
+	taken   int
+	nudge   chan struct{}
+	clock   *Clock
+	now     time.Time // of the clock, when it was last asked
+	alarm   *time.Timer
+	leave   func() // ends the subscription to the clock
 
 	waits   map[string]time.Time // as last reported
 	waiting func(map[string]time.Time)
@@ -37,7 +42,7 @@ type merge struct {
 
 // openMerge starts the readers of all sources behind their positions.
 func openMerge(ctx context.Context, e *env, task string, sources []*source, at positions) (*merge, error) {
-	m := &merge{nudge: make(chan struct{}, 1), clock: e.clock, waiting: e.waiting}
+	m := &merge{sources: sources, heads: make([]atomic.Int64, len(sources)), stuck: make([]atomic.Int64, len(sources)), nudge: make(chan struct{}, 1), clock: e.clock, waiting: e.waiting}
 	m.alarm = time.AfterFunc(longestWait, m.ring)
 	m.alarm.Stop() // nothing waits yet
 	m.leave = e.clock.subscribe(m.nudge)
@@ -88,7 +93,15 @@ func (m *merge) ring() {
 	}
 }
 
-func (m *merge) next() (input, bool, error) {
+func (m *merge) next() (in input, ok bool, err error) {
+	in, ok, err = m.pick()
+	if m.taken++; !ok || m.taken%publishEvery == 0 {
+		m.publish()
+	}
+	return in, ok, err
+}
+
+func (m *merge) pick() (input, bool, error) {
 	var best *feed
 	waiting := false
 	for _, f := range m.feeds {
@@ -175,14 +188,4 @@ func (m *merge) rest() {
 		m.waits = waits
 		m.waiting(waits)
 	}
-}
-
-// lag is the number of messages that wait for the task, but for the one of
-// each source that is at the head. It may be called from any goroutine.
-func (m *merge) lag() uint64 {
-	var n uint64
-	for _, f := range m.feeds {
-		n += f.reader.Pending()
-	}
-	return n
 }

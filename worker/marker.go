@@ -244,7 +244,17 @@ func decodeCheckpoint(text []byte) (checkpoint, error) {
 
 func checkVersion(what string, v int) error {
 	if v < 1 || v > formatVersion {
-		return fmt.Errorf("%s has format version %d, but this weir reads up to %d: run the newer weir that wrote it", what, v, formatVersion)
+		return &formatError{what, v}
 	}
 	return nil
+}
+
+// formatError is a record of a newer weir.
+type formatError struct {
+	what string
+	v    int
+}
+
+func (e *formatError) Error() string {
+	return fmt.Sprintf("%s has format version %d, but this weir reads up to %d: run the newer weir that wrote it", e.what, e.v, formatVersion)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"weir/catalog"
 	"weir/collection"
@@ -41,6 +42,7 @@ type materialization struct {
 type binding struct {
 	source    *source
 	decoder   *decoder
+	wrote     *flow
 	delta     bool
 	loads     bool // what the endpoint holds takes part in reductions
 	combiners [2]*collection.Combiner
@@ -68,8 +70,8 @@ func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec 
 		return err
 	}
 	defer in.close()
-	e.started(m.at.clone(), in.lag)
-	l := loop[input]{in: in, out: m, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	e.started(m.at.clone(), in)
+	l := loop[input]{env: e, in: in, out: m, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, stop)
 }
 
@@ -85,7 +87,7 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 		}
 	}
 	if len(enabled) == 0 {
-		return r, errors.New("every binding of this materialization is disabled")
+		return r, &brokenError{"materialization " + spec.Name, errors.New("every binding is disabled")}
 	}
 	var err error
 	reading := known.reading(ctx, e.conn)
@@ -106,7 +108,8 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 		if err != nil {
 			return r, &brokenError{"binding of " + c.Name, err}
 		}
-		s.priority, s.index = b.Priority, i
+		s.priority, s.index, s.name = b.Priority, i, resourceName(r.Bindings[i].StateKey)
+		s.read = e.counters.read(s.name, c.Name)
 		next, err := newBinding(e, s, r.Bindings[i])
 		if err != nil {
 			return r, &brokenError{"binding of " + c.Name, err}
@@ -126,7 +129,7 @@ func newBinding(e *env, s *source, resolved sinks.Binding) (*binding, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &binding{source: s, decoder: newDecoder(e.conn, c), delta: resolved.Delta, loads: !resolved.Delta && c.Schema.Reduces()}
+	b := &binding{source: s, decoder: newDecoder(e.conn, c), wrote: e.counters.wrote(s.name, c.Name), delta: resolved.Delta, loads: !resolved.Delta && c.Schema.Reduces()}
 	for i := range b.combiners {
 		b.combiners[i] = grouped.NewCombiner(collection.CombinerOptions{Limit: e.limits.CombineMemory, Dir: e.spillDir, Full: !b.delta, Checked: true})
 	}
@@ -199,6 +202,7 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 	if m.fresh {
 		m.reset()
 	}
+	m.env.ages.take(b.source, in.message.Time)
 	doc, err := b.decoder.decode(ctx, &in.message)
 	if b.decoder.learned {
 		if m.inputs > 0 { // what is open can be stored as things are
@@ -206,7 +210,7 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 		}
 		return more, errWidened
 	}
-	m.env.counters.read(len(in.message.Data))
+	b.source.read.add(len(in.message.Data))
 	if err == nil {
 		err = b.combiners[m.turn].AddAt(doc, in.message.Time)
 	}
@@ -278,19 +282,11 @@ func (m *materialization) stage(context.Context) (func(context.Context) error, e
 // in one transaction of the endpoint, fenced by the epoch of this session. For
 // an endpoint without transactions the checkpoint follows the rows.
 func (m *materialization) commit(ctx context.Context, turn int, at positions, only *input) error {
-	for i, b := range m.bindings {
-		if b.loads && b.combiners[turn].Keys() > 0 {
-			if err := m.load(ctx, i, b.combiners[turn]); err != nil {
-				return fromConnector("load", err)
-			}
-		}
+	if err := m.loadAll(ctx, turn); err != nil {
+		return err
 	}
-	for i, b := range m.bindings {
-		if b.combiners[turn].Keys() > 0 {
-			if err := m.storeOrReject(ctx, i, b, turn, only); err != nil {
-				return err
-			}
-		}
+	if err := m.storeAll(ctx, turn, only); err != nil {
+		return err
 	}
 	if err := m.env.cut("sink.commit.before"); err != nil {
 		return err
@@ -309,6 +305,36 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions, on
 		return err
 	}
 	return m.env.cut("sink.checkpoint.after")
+}
+
+// loadAll loads what the endpoint holds of the transaction's documents.
+func (m *materialization) loadAll(ctx context.Context, turn int) error {
+	began, some := time.Now(), false
+	for i, b := range m.bindings {
+		if b.loads && b.combiners[turn].Keys() > 0 {
+			some = true
+			if err := m.load(ctx, i, b.combiners[turn]); err != nil {
+				return fromConnector("load", err)
+			}
+		}
+	}
+	if some {
+		m.env.counters.phases.observe(phaseLoad, time.Since(began))
+	}
+	return nil
+}
+
+func (m *materialization) storeAll(ctx context.Context, turn int, only *input) error {
+	began := time.Now()
+	for i, b := range m.bindings {
+		if b.combiners[turn].Keys() > 0 {
+			if err := m.storeOrReject(ctx, i, b, turn, only); err != nil {
+				return err
+			}
+		}
+	}
+	m.env.counters.phases.observe(phaseStore, time.Since(began))
+	return nil
 }
 
 // storeOrReject stores a binding's documents. One that is valid, but not what
@@ -348,7 +374,7 @@ func (m *materialization) store(ctx context.Context, index int, c *collection.Co
 		return err
 	}
 	err := c.Drain(func(r collection.Combined) error {
-		m.env.counters.wrote(len(r.Raw))
+		m.bindings[index].wrote.add(len(r.Raw))
 		docs[len(rows)] = *r.Doc
 		rows = append(rows, sinks.Row{Key: r.Packed, Doc: &docs[len(rows)], Raw: r.Raw, Published: r.Published, Exists: r.Exists, Delete: r.Deleted})
 		if len(rows) < cap(rows) {

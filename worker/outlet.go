@@ -21,6 +21,7 @@ type outlet struct {
 	target   *collection.Collection
 	shard    *shard
 	observer *observer // of what is written
+	wrote    *flow
 
 	// Two combiners take turns: a batch that may have to be sent again keeps
 	// the documents of one while the next transaction fills the other.
@@ -35,7 +36,7 @@ type outlet struct {
 }
 
 func openOutlet(ctx context.Context, e *env, target *collection.Collection, state string, register func(key, value []byte) error) (*outlet, error) {
-	o := &outlet{env: e, target: target, observer: newObserver(target), fresh: true, taken: suspects{}}
+	o := &outlet{env: e, target: target, observer: newObserver(target), wrote: e.counters.wrote("", target.Name), fresh: true, taken: suspects{}}
 	var err error
 	if o.shard, err = openShard(ctx, e, collection.KVKey(e.task), target.Name, state); err != nil {
 		return nil, err
@@ -122,7 +123,7 @@ func (o *outlet) drain(ctx context.Context) (transaction, error) {
 		case err != nil:
 			return err
 		}
-		o.env.counters.wrote(len(c.Raw))
+		o.wrote.add(len(c.Raw))
 		o.observer.add(c.Doc)
 		return nil
 	})

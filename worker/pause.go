@@ -51,10 +51,10 @@ func (t *task) resumeFrom(old *task) {
 		return
 	}
 	old.state.mu.Lock()
-	at := old.state.positions
+	at, left := old.state.positions, old.state.left
 	old.state.mu.Unlock()
 	t.state.mu.Lock()
-	t.state.positions = at
+	t.state.positions, t.state.left = at, left
 	t.state.mu.Unlock()
 }
 
@@ -67,5 +67,5 @@ func pausedBecause(c catalog.Control) *Why {
 	if c.Why != "" {
 		message += ": " + c.Why
 	}
-	return &Why{Code: "paused", Message: message, Fix: fixes["paused"]}
+	return &Why{Code: codePaused, Message: message, Fix: fix(codePaused)}
 }

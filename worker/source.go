@@ -3,7 +3,6 @@ package worker
 import (
 	"fmt"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"weir/catalog"
@@ -20,8 +19,10 @@ type source struct {
 	priority   int
 	delay      time.Duration // after a message's time, before it is ready
 	spec       catalog.Source
-	index      int            // of the transform or binding in the task's spec
-	reads      *atomic.Uint64 // counts what a derivation processed
+	index      int    // of the transform or binding in the task's spec
+	name       string // of the transform, or of the binding's resource
+	read       *flow  // counts what comes in
+	noted      uint64 // round of ages in which the first input was noted; the loop's
 }
 
 // newSource describes how a source of the catalog is read.

@@ -38,6 +38,11 @@ const (
 	StatePaused   State = "paused"   // somebody said so, until somebody resumes it
 )
 
+// States lists the states.
+func States() []State {
+	return []State{StatePending, StateRunning, StateRetrying, StateFailed, StatePaused, StateDisabled}
+}
+
 // Kinds of tasks.
 const (
 	KindCapture         = "capture"
@@ -49,74 +54,46 @@ const (
 // Status is the record of one shard in the bucket weir_status. Counters count
 // since the worker took up the task as it is published now.
 type Status struct {
-	V           int               `json:"v"`
-	Task        string            `json:"task"` // catalog name; an inbox has its collection's
-	Kind        string            `json:"kind"`
-	Shard       string            `json:"shard"`
-	Worker      string            `json:"worker"`
-	State       State             `json:"state"`
-	Why         *Why              `json:"why,omitempty"`
-	Since       time.Time         `json:"since"`
-	Retry       *time.Time        `json:"retry,omitempty"` // when a retrying task starts again
-	Updated     time.Time         `json:"updated"`
-	In          uint64            `json:"in"`      // documents read
-	InBytes     uint64            `json:"inBytes"` // of them
-	Out         uint64            `json:"out"`     // documents or rows written
-	OutBytes    uint64            `json:"outBytes"`
-	Quarantined uint64            `json:"quarantined,omitempty"`
-	Txns        uint64            `json:"txns"`
-	Lag         uint64            `json:"lag"` // messages that wait
-	Positions   map[string]uint64 `json:"positions,omitempty"`
+	V           int        `json:"v"`
+	Task        string     `json:"task"` // catalog name; an inbox has its collection's
+	Kind        string     `json:"kind"`
+	Shard       string     `json:"shard"`
+	Worker      string     `json:"worker"`
+	State       State      `json:"state"`
+	Why         *Why       `json:"why,omitempty"`
+	Since       time.Time  `json:"since"`
+	Retry       *time.Time `json:"retry,omitempty"` // when a retrying task starts again
+	Updated     time.Time  `json:"updated"`
+	In          uint64     `json:"in"`      // documents read
+	InBytes     uint64     `json:"inBytes"` // of them
+	Out         uint64     `json:"out"`     // documents or rows written
+	OutBytes    uint64     `json:"outBytes"`
+	Quarantined uint64     `json:"quarantined,omitempty"`
+	Txns        uint64     `json:"txns"`
+	Lag         uint64     `json:"lag"` // messages that wait
+	// LagSeconds is for how long the oldest document that is not processed could
+	// have been, 0 when there is none. Of a task that does not run it grows from
+	// what was known when it stopped.
+	LagSeconds float64           `json:"lagSeconds"`
+	Bindings   []BindingStatus   `json:"bindings,omitempty"` // sorted by name and collection
+	Positions  map[string]uint64 `json:"positions,omitempty"`
 	// Waits says, while nothing else is ready, of which positions the next
 	// document waits for its readDelay, and when it is ready.
 	Waits map[string]time.Time `json:"waits,omitempty"`
 	Reads map[string]uint64    `json:"reads,omitempty"` // documents that a derivation processed, by transform
 }
 
-// counters count what a task did since it was built.
-type counters struct {
-	in, inBytes, out, outBytes, quarantined, txns atomic.Uint64
-
-	mu    sync.Mutex
-	reads map[string]*atomic.Uint64 // by transform
-}
-
-// readsOf is the counter of what a transform processed. Whoever reads takes it
-// once.
-func (c *counters) readsOf(transform string) *atomic.Uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.reads == nil {
-		c.reads = map[string]*atomic.Uint64{}
-	}
-	if c.reads[transform] == nil {
-		c.reads[transform] = &atomic.Uint64{}
-	}
-	return c.reads[transform]
-}
-
-// loadReads gives the counts by transform, nil when nothing counts so.
-func (c *counters) loadReads() map[string]uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out map[string]uint64
-	for transform, n := range c.reads {
-		if out == nil {
-			out = make(map[string]uint64, len(c.reads))
-		}
-		out[transform] = n.Load()
-	}
-	return out
-}
-
-func (c *counters) read(bytes int) {
-	c.in.Add(1)
-	c.inBytes.Add(uint64(bytes))
-}
-
-func (c *counters) wrote(bytes int) {
-	c.out.Add(1)
-	c.outBytes.Add(uint64(bytes))
+// BindingStatus is the part of one transform or binding in a task's status. What
+// a derivation or a capture writes has an entry of its own without a name.
+type BindingStatus struct {
+	Name       string  `json:"name,omitempty"` // of the transform, or of the binding's resource
+	Collection string  `json:"collection"`     // that is read or written
+	In         uint64  `json:"in,omitempty"`
+	InBytes    uint64  `json:"inBytes,omitempty"`
+	Out        uint64  `json:"out,omitempty"`
+	OutBytes   uint64  `json:"outBytes,omitempty"`
+	Lag        uint64  `json:"lag"`
+	LagSeconds float64 `json:"lagSeconds"`
 }
 
 // state is the part of a task's status that changes by events. Its lock is
@@ -129,7 +106,9 @@ type state struct {
 	why       *Why
 	since     time.Time
 	retry     time.Time
-	lag       func() uint64
+	in        *merge    // of the running shard; nil: it has none, as a capture
+	ages      ages      // of what the shard has read
+	left      []backlog // what waited when the shard ended
 	positions positions
 	waits     map[string]time.Time
 }
@@ -141,17 +120,26 @@ func (s *state) set(now State, why *Why, retry time.Time) {
 	}
 	s.state, s.why, s.retry = now, why, retry
 	if now != StateRunning {
-		s.lag, s.waits = nil, nil
+		s.ended()
 	}
 	s.mu.Unlock()
 	s.changed()
 }
 
+// ended keeps what waits as it is known when a shard ends.
+func (s *state) ended() {
+	if s.in != nil {
+		s.left = s.in.backlogs(&s.ages)
+	}
+	s.in, s.waits = nil, nil
+}
+
 // started is called by a shard that reads from now on; note says what it does
 // without, if anything.
-func (s *state) started(at positions, lag func() uint64, note *Why) {
+func (s *state) started(at positions, in *merge, note *Why) {
+	s.ages.reset()
 	s.mu.Lock()
-	s.positions, s.lag = at, lag
+	s.positions, s.in, s.left = at, in, nil
 	s.mu.Unlock()
 	s.set(StateRunning, note, time.Time{})
 }
@@ -180,18 +168,19 @@ func (s *state) fill(to *Status) {
 		retry := s.retry
 		to.Retry = &retry
 	}
-	if s.lag != nil {
-		to.Lag = s.lag()
+	waiting := s.left
+	if s.in != nil {
+		waiting = s.in.backlogs(&s.ages)
 	}
+	to.fill(waiting, to.Updated)
 }
 
 // status gives the task's record as of now.
 func (t *task) status(worker string) Status {
-	c := &t.env.counters
-	s := Status{V: formatVersion, Task: t.env.task, Kind: t.kind, Shard: t.env.token, Worker: worker, Updated: time.Now().UTC(),
-		In: c.in.Load(), InBytes: c.inBytes.Load(), Out: c.out.Load(), OutBytes: c.outBytes.Load(),
-		Quarantined: c.quarantined.Load(), Txns: c.txns.Load(), Reads: c.loadReads()}
+	s := Status{V: formatVersion, Task: t.env.task, Kind: t.kind, Shard: t.env.token, Worker: worker, Updated: time.Now().UTC()}
+	t.env.counters.fill(&s)
 	t.state.fill(&s)
+	sortBindings(s.Bindings)
 	return s
 }
 
@@ -226,13 +215,17 @@ type reporter struct {
 	log    *zap.Logger
 	nudge  chan struct{}
 
+	turned atomic.Int64 // when the loop turned last
+
 	mu     sync.Mutex // held while records are written: the last one written is the newest
 	last   map[string]Status
 	signed time.Time
 }
 
 func newReporter(b *journal.Bucket, worker string, log *zap.Logger) *reporter {
-	return &reporter{bucket: b, worker: worker, log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
+	r := &reporter{bucket: b, worker: worker, log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
+	r.turned.Store(time.Now().UnixNano())
+	return r
 }
 
 func (r *reporter) changed() {
@@ -247,6 +240,7 @@ func (r *reporter) run(ctx context.Context, all func() []Status) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
+		r.turned.Store(time.Now().UnixNano())
 		r.report(ctx, all())
 		select {
 		case <-ctx.Done():
@@ -313,7 +307,7 @@ func (r *reporter) sign(ctx context.Context, now time.Time) error {
 // same says whether two records differ in their time only.
 func (s Status) same(o Status) bool {
 	return s.State == o.State && s.Why == o.Why && s.Since.Equal(o.Since) && s.In == o.In && s.Out == o.Out &&
-		s.Txns == o.Txns && s.Lag == o.Lag && s.Quarantined == o.Quarantined && maps.EqualFunc(s.Waits, o.Waits, time.Time.Equal)
+		s.Txns == o.Txns && s.Lag == o.Lag && int(s.LagSeconds) == int(o.LagSeconds) && s.Quarantined == o.Quarantined && maps.EqualFunc(s.Waits, o.Waits, time.Time.Equal)
 }
 
 // keepOnly removes the records of tasks that are not published, whoever wrote
@@ -362,7 +356,7 @@ func ReadStatus(ctx context.Context, conn *journal.Conn) ([]Status, error) {
 	for i := range out {
 		if s := &out[i]; !alive[s.Worker] && (s.State == StateRunning || s.State == StateRetrying) {
 			s.State, s.Retry = StatePending, nil
-			s.Why = &Why{Code: "worker-gone", Message: "worker " + s.Worker + " has not been heard of for " + silence.String() + ": nobody runs this task", Fix: "start `weir up` or `weir serve` again"}
+			s.Why = &Why{Code: codeWorkerGone, Message: "worker " + s.Worker + " has not been heard of for " + silence.String() + ": nobody runs this task", Fix: fix(codeWorkerGone)}
 		}
 	}
 	slices.SortFunc(out, func(a, b Status) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Task, b.Task)) })

@@ -61,7 +61,7 @@ type collections map[string]*collection.Collection
 func (k collections) get(name string) (*collection.Collection, error) {
 	c, ok := k[name]
 	if !ok {
-		return nil, fmt.Errorf("collection %s is not published", name)
+		return nil, &brokenError{"collection " + name, errors.New("it is not published")}
 	}
 	return c, nil
 }
@@ -86,7 +86,8 @@ type env struct {
 	widest    int           // outputs that a source document may give, by what they gave of late
 	room      int           // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
 	note      *Why          // what a running task does without
-	started   func(at positions, lag func() uint64)
+	started   func(at positions, in *merge)
+	ages      *ages // of what the shard has read
 	committed func(p positions)
 	waiting   func(until map[string]time.Time)
 }
@@ -206,23 +207,26 @@ func (t *task) supervise(ctx context.Context) {
 			continue
 		}
 		if halt := (*haltError)(nil); errors.As(err, &halt) {
-			t.env.log.Warn("task disabled", zap.Error(err))
-			t.state.set(StateDisabled, t.env.explain(err), time.Time{})
+			why := t.env.explain(err)
+			t.env.log.Warn("task disabled", zap.String("code", why.Code), zap.Error(err))
+			t.state.set(StateDisabled, why, time.Time{})
 			return
 		}
 		if t.env.counters.txns.Load() > before {
 			failures = 0
 		}
 		failures++
+		why := t.env.explain(err)
+		t.env.counters.failed(why.Code)
 		found := t.suspect(err)
 		if lasting(err) && (found || takenOver(err)) || !patient(err) && failures >= t.env.limits.Attempts {
-			t.env.log.Error("task failed", zap.Error(err))
-			t.state.set(StateFailed, t.env.explain(err), time.Time{})
+			t.env.log.Error("task failed", zap.String("code", why.Code), zap.Error(err))
+			t.state.set(StateFailed, why, time.Time{})
 			return
 		}
 		wait := t.backoff(failures)
-		t.env.log.Warn("task retries", zap.Duration("wait", wait), zap.Error(err))
-		t.state.set(StateRetrying, t.env.explain(err), time.Now().Add(wait))
+		t.env.log.Warn("task retries", zap.String("code", why.Code), zap.Duration("wait", wait), zap.Error(err))
+		t.state.set(StateRetrying, why, time.Now().Add(wait))
 		select {
 		case <-ctx.Done():
 		case <-t.stop:
@@ -231,6 +235,7 @@ func (t *task) supervise(ctx context.Context) {
 		if ctx.Err() != nil || closed(t.stop) {
 			return
 		}
+		t.env.counters.restarts.Add(1)
 	}
 }
 

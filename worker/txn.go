@@ -59,6 +59,7 @@ type writer[T any] interface {
 // in flight: an idle pipeline has the latency of one commit, a busy one big
 // batches.
 type loop[T any] struct {
+	env    *env
 	in     reader[T]
 	out    writer[T]
 	maxAge time.Duration // of an open transaction while there is more to read
@@ -149,11 +150,17 @@ func (l *loop[T]) take() (in T, ok bool, err error) {
 // close stages the open transaction (step 1), waits for the commit of the
 // former one and starts the commit (steps 2 to 4).
 func (l *loop[T]) close(ctx context.Context) error {
+	opened, phases, ages := l.opened, &l.env.counters.phases, l.env.ages
+	began := time.Now()
+	phases.observe(phaseOpen, began.Sub(opened))
 	commit, err := l.out.stage(ctx)
 	if err != nil {
 		return err
 	}
+	ages.stage()
 	l.inputs = 0
+	staged := time.Now()
+	phases.observe(phaseStage, staged.Sub(began))
 	if l.pending != nil {
 		err := <-l.pending
 		l.pending = nil
@@ -161,8 +168,18 @@ func (l *loop[T]) close(ctx context.Context) error {
 			return err
 		}
 	}
+	committing := time.Now()
+	phases.observe(phaseWait, committing.Sub(staged))
 	pending := make(chan error, 1)
-	go func() { pending <- commit(ctx) }() // waited for in close, wait or run
+	go func() { // waited for in close, wait or run
+		err := commit(ctx)
+		if err == nil {
+			ages.committed()
+			phases.observe(phaseCommit, time.Since(committing))
+			phases.observe(phaseTotal, time.Since(opened))
+		}
+		pending <- err
+	}()
 	l.pending, l.rested, l.resting = pending, false, false
 	return nil
 }

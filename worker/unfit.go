@@ -90,7 +90,7 @@ func disabledBindings(left []string) *Why {
 	if len(left) == 0 {
 		return nil
 	}
-	return &Why{Code: "incompatible", Message: "runs without the bindings that do not fit: " + strings.Join(left, "; "), Fix: fixes["incompatible"]}
+	return &Why{Code: codeIncompatible, Message: "runs without the bindings that do not fit: " + strings.Join(left, "; "), Fix: fix(codeIncompatible)}
 }
 
 // forget drops positions of resources that were made anew since: their names

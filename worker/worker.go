@@ -138,6 +138,17 @@ func (w *Worker) Status() []Status {
 	return out
 }
 
+// Turned is when the worker's own loop turned last; when it was made, before
+// Run.
+func (w *Worker) Turned() time.Time { return time.Unix(0, w.reporter.turned.Load()) }
+
+// Seen says whether the worker has seen what is published.
+func (w *Worker) Seen() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.seen
+}
+
 // reconcile makes the running tasks those of the snapshot: what is gone or
 // changed is drained, and only then what is new or changed starts.
 func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]record, controls controls) {
@@ -219,12 +230,12 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 		clock:   o.Clock,
 		secrets: o.Secrets, redactor: o.Redactor,
 	}
-	t.env.log = w.taskLog(t)
+	t.env.log, t.env.ages = w.taskLog(t), &t.state.ages
 	t.env.waiting = func(until map[string]time.Time) {
 		t.state.waiting(until)
 		w.nudge()
 	}
-	t.env.started = func(at positions, lag func() uint64) { t.state.started(at, lag, t.env.note.redact(o.Redactor)) }
+	t.env.started = func(at positions, in *merge) { t.state.started(at, in, t.env.note.redact(o.Redactor)) }
 	t.env.committed = func(p positions) {
 		t.env.counters.txns.Add(1)
 		t.state.committed(p)

@@ -73,6 +73,7 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 		return err
 	}
 	defer pages.stop()
+	watched := pages.monitor(conn, s.role != "controlplane")
 	show := &screen{out: out, url: conn.URL(), pages: pages.line, data: data, terminal: isTerminal(out)}
 	if s.role == "controlplane" {
 		show.ready(nil)
@@ -81,5 +82,5 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 	}
 	options := workerOptions(conn, data, log)
 	options.Secrets = store
-	return runWorker(ctx, options, show)
+	return runWorker(ctx, options, watched, show)
 }

@@ -19,6 +19,7 @@ import (
 	"weir/controlplane"
 	"weir/journal"
 	"weir/journal/server"
+	"weir/monitor"
 	"weir/tasklog"
 	"weir/worker"
 )
@@ -120,7 +121,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	defer pages.stop()
 	options := workerOptions(conn, u.data, log)
 	options.Catalog, options.Secrets = root, store
-	return runWorker(ctx, options, &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
+	return runWorker(ctx, options, pages.monitor(conn, true), &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
 }
 
 // log gives the logger: while the screen shows the status, a file in the data
@@ -205,7 +206,7 @@ func watch(ctx context.Context, w *worker.Worker, s *screen) error {
 
 // runWorker runs a worker as watch does. What its tasks log is kept on the
 // server.
-func runWorker(ctx context.Context, o worker.Options, s *screen) error {
+func runWorker(ctx context.Context, o worker.Options, m *monitor.Monitor, s *screen) error {
 	o.Logs = tasklog.NewWriter(o.Conn)
 	defer func() {
 		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLines)
@@ -216,6 +217,7 @@ func runWorker(ctx context.Context, o worker.Options, s *screen) error {
 	if err != nil {
 		return err
 	}
+	m.Watch(w)
 	return watch(ctx, w, s)
 }
 
