@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -100,5 +101,30 @@ func TestPagesMove(t *testing.T) {
 	defer p.stop()
 	if !strings.HasSuffix(p.line, " (port 4280 is taken; --http says another one)") || strings.HasPrefix(p.line, "http://"+webAddr) {
 		t.Errorf("it says %q", p.line)
+	}
+}
+
+// Metrics and health are open to whoever reaches the listener, and other pages
+// are not; a process that only works has them, too.
+func TestMetricsAndHealthNeedNoToken(t *testing.T) {
+	url := published(t, counts)
+	r := start(t, "serve", "--role", "worker", "--nats", url, "--data", t.TempDir(), "--http", "127.0.0.1:0")
+	r.await(t, "ready")
+	at, _, _ := strings.Cut(pagesAt(t, r), "?")
+	for path, want := range map[string]string{
+		"metrics":        `weir_task_state{kind="inbox",state="running",task="a/counts"} 1`,
+		"livez":          "ok",
+		"readyz":         "ok",
+		"readyz?verbose": `"detail":"1 running"`,
+	} {
+		resp, err := http.DefaultTransport.RoundTrip(get(t, at+path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(text), want) {
+			t.Errorf("%s: %s %v: %s", path, resp.Status, err, text)
+		}
 	}
 }
