@@ -28,6 +28,7 @@ type layer struct {
 var layers = []layer{
 	{"cmd/weir", 6, "it builds and connects everything, so nothing may depend on it"},
 	{"monitor", 5, "it reads the worker when it is asked; nothing that works knows how it is measured"},
+	{"doctor", 5, "it reads what all others wrote, and nobody waits for it"},
 	{"catalogtest", 5, "it runs the real worker; the control plane gets it as a function, so that publishing can be tested without"},
 	{"worker", 4, "it meets the control plane only in records that journal keeps, so that both can run in different processes"},
 	{"controlplane", 4, "it meets the worker only in records that journal keeps, so that both can run in different processes"},

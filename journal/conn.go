@@ -48,6 +48,7 @@ type Conn struct {
 	dropSend  func(*nats.Msg) bool
 	dropReply func(*nats.Msg) bool
 
+	denials denials
 	payload atomic.Int64 // the server's max_payload when the connection was made
 	closed  atomic.Bool
 }
@@ -144,6 +145,7 @@ func (c *Conn) clientOptions(ctx context.Context, o Options) []nats.Option {
 			if sub != nil {
 				subject = sub.Subject
 			}
+			c.denials.note(err)
 			c.log.Warn("NATS reports an error", zap.String("subject", subject), zap.Error(err))
 		}),
 	}

@@ -55,7 +55,12 @@ type StreamInfo struct {
 	Metadata map[string]string
 	Subjects []string
 	Replicas int
+	Offline  int // replicas that are not there, or behind
 	Memory   bool
+
+	FirstTime time.Time // of the oldest message
+	LastTime  time.Time // of the newest
+	At        time.Time // by the server's clock, when it told this
 }
 
 // config gives the settings that Weir's streams have: nothing is ever
@@ -247,8 +252,23 @@ func toStreamInfo(info *jetstream.StreamInfo) StreamInfo {
 		Metadata: info.Config.Metadata,
 		Subjects: info.Config.Subjects,
 		Replicas: info.Config.Replicas,
+		Offline:  offline(info.Cluster),
 		Memory:   info.Config.Storage == jetstream.MemoryStorage,
+
+		FirstTime: info.State.FirstTime, LastTime: info.State.LastTime, At: info.TimeStamp,
 	}
+}
+
+func offline(c *jetstream.ClusterInfo) (n int) {
+	if c == nil {
+		return 0
+	}
+	for _, peer := range c.Replicas {
+		if peer.Offline || !peer.Current {
+			n++
+		}
+	}
+	return n
 }
 
 // Count gives how many messages of a stream match a filter. The server counts by

@@ -66,7 +66,7 @@ func (s *script) idle(context.Context) (bool, error) {
 // done afterwards.
 func TestIdleGivesWay(t *testing.T) {
 	s := &script{steps: 5, inputs: []int{2, 3}, nudge: make(chan struct{}), stop: make(chan struct{})}
-	l := loop[int]{in: s, out: s, maxAge: time.Hour, rest: time.Millisecond}
+	l := loop[int]{env: &env{ages: &ages{}}, in: s, out: s, maxAge: time.Hour, rest: time.Millisecond}
 	if err := l.run(t.Context(), s.stop); err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestDrainEndsIdle(t *testing.T) {
 	s := &script{steps: 4, nudge: make(chan struct{}), stop: make(chan struct{})}
 	stopped := make(chan struct{})
 	close(stopped)
-	l := loop[int]{in: s, out: s, maxAge: time.Hour, rest: time.Hour}
+	l := loop[int]{env: &env{ages: &ages{}}, in: s, out: s, maxAge: time.Hour, rest: time.Hour}
 	if err := l.run(t.Context(), stopped); err != nil {
 		t.Fatal(err)
 	}

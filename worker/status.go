@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -203,6 +204,40 @@ type sign struct {
 	V       int       `json:"v"`
 	Worker  string    `json:"worker"`
 	Updated time.Time `json:"updated"`
+	Version string    `json:"version,omitempty"` // of weir
+	Started time.Time `json:"started,omitzero"`
+}
+
+// Sign is what is known of a worker.
+type Sign struct {
+	Worker  string    `json:"worker"`
+	Version string    `json:"version,omitempty"`
+	Started time.Time `json:"started,omitzero"`
+	Updated time.Time `json:"updated"` // by the worker's clock
+	Stored  time.Time `json:"stored"`  // by the server's
+	Alive   bool      `json:"alive"`
+}
+
+// ReadSigns gives the workers that signed of late, by name.
+func ReadSigns(ctx context.Context, conn *journal.Conn) ([]Sign, error) {
+	bucket, err := conn.Bucket(ctx, StatusBucket)
+	if errors.Is(err, journal.ErrNoStream) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket of status records: %w", err)
+	}
+	var out []Sign
+	err = bucket.Scan(ctx, strings.TrimSuffix(signKey, "."), func(e journal.Entry) error {
+		var s sign
+		if err := json.Unmarshal(e.Value, &s); err != nil {
+			return fmt.Errorf("status %s: %w", e.Key, err)
+		}
+		out = append(out, Sign{Worker: s.Worker, Version: s.Version, Started: s.Started, Updated: s.Updated, Stored: e.Created, Alive: time.Since(s.Updated) < silence})
+		return nil
+	})
+	slices.SortFunc(out, func(a, b Sign) int { return cmp.Compare(a.Worker, b.Worker) })
+	return out, err
 }
 
 const signKey = "worker." // and the worker's name
@@ -210,10 +245,12 @@ const signKey = "worker." // and the worker's name
 // reporter writes the status records that changed: at once when a state
 // changes, else every second; and the worker's sign of life.
 type reporter struct {
-	bucket *journal.Bucket
-	worker string
-	log    *zap.Logger
-	nudge  chan struct{}
+	bucket  *journal.Bucket
+	worker  string
+	version string
+	started time.Time
+	log     *zap.Logger
+	nudge   chan struct{}
 
 	turned atomic.Int64 // when the loop turned last
 
@@ -222,8 +259,8 @@ type reporter struct {
 	signed time.Time
 }
 
-func newReporter(b *journal.Bucket, worker string, log *zap.Logger) *reporter {
-	r := &reporter{bucket: b, worker: worker, log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
+func newReporter(b *journal.Bucket, worker, version string, log *zap.Logger) *reporter {
+	r := &reporter{bucket: b, worker: worker, version: version, started: time.Now().UTC(), log: log, nudge: make(chan struct{}, 1), last: map[string]Status{}}
 	r.turned.Store(time.Now().UnixNano())
 	return r
 }
@@ -296,7 +333,7 @@ func (r *reporter) sign(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	text, err := json.Marshal(sign{V: formatVersion, Worker: r.worker, Updated: now.UTC()})
+	text, err := json.Marshal(sign{V: formatVersion, Worker: r.worker, Updated: now.UTC(), Version: r.version, Started: r.started})
 	if err != nil {
 		return err
 	}

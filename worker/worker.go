@@ -33,6 +33,7 @@ type Options struct {
 	DataDir string // relative paths of endpoints are relative to it
 	Catalog string // run only tasks of this root; empty: all that is published
 	TempDir string // for what combining spills and for registers that memory has no room for; empty: the system's
+	Version string // of weir, shown beside the worker
 	ID      string // shown in status records; empty: drawn
 	Limits  Limits
 	Clock   *Clock // that readDelays go by; nil: the machine's
@@ -80,7 +81,7 @@ func New(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}
-	return &Worker{options: o, reporter: newReporter(bucket, o.ID, o.Log), tasks: map[string]*task{}, changed: make(chan struct{})}, nil
+	return &Worker{options: o, reporter: newReporter(bucket, o.ID, o.Version, o.Log), tasks: map[string]*task{}, changed: make(chan struct{})}, nil
 }
 
 // Run follows the published catalog until the context ends, then drains every

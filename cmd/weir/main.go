@@ -65,7 +65,7 @@ func root() *cobra.Command {
 		return &usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(), lintCommand(),
-		generateCommand(), statusCommand(), logsCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
+		generateCommand(), statusCommand(), logsCommand(), doctorCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
 	c.AddCommand(tapCommand(), quarantineCommand(), eraseCommand())
 	return c
 }

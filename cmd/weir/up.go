@@ -225,7 +225,7 @@ func runWorker(ctx context.Context, o worker.Options, m *monitor.Monitor, s *scr
 const lastLines = 2 * time.Second
 
 func workerOptions(conn *journal.Conn, data string, log *zap.Logger) worker.Options {
-	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, TempDir: data, Log: log}
+	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, TempDir: data, Version: version, Log: log}
 }
 
 // dataDir gives the data directory, made if it is not there: the one that the
