@@ -17,6 +17,8 @@ const (
 	RuleSubject = "subject" // it lies under a subject that is not its own
 	RuleReduce  = "reduce"  // it does not reduce with the others of its key
 	RuleSize    = "size"    // the server takes no message as large
+
+	RuleEndpoint = "endpoint" // a destination cannot hold it
 )
 
 // maxExcerpt is how many bytes of a document an Invalid holds.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/collection"
 	"weir/document"
 )
 
@@ -82,8 +83,9 @@ type Sink interface {
 // Its methods are called one at a time, though not always from the same
 // goroutine: a Commit may run while its owner reads on elsewhere. After any
 // error, a context's own included, the session is good for Close only, and the
-// caller opens the shard again; ErrFenced and ErrTransient say how. Callers
-// wrap errors with the step's name, sessions do not.
+// caller opens the shard again; ErrFenced and ErrTransient say how. The one
+// exception is a document that Store refuses, see there. Callers wrap errors
+// with the step's name, sessions do not.
 type Session interface {
 	// Load looks up documents by packed key. The owner calls it for bindings
 	// in standard mode, in batches, with each key at most once in a
@@ -99,7 +101,9 @@ type Session interface {
 	// most once in a transaction (any number of times when the binding is in
 	// delta mode). Rows and all that they point to are the caller's again when
 	// Store returns: a sink copies what it needs later. An error naming a
-	// document means that the endpoint cannot take it.
+	// document means that the endpoint cannot take it. If it is that of Refuse,
+	// the session goes on after a Rollback: whoever stored that document alone
+	// may put it aside.
 	Store(ctx context.Context, binding int, rows []Row) error
 
 	// Commit makes the rows stored since the last Commit durable, and the
@@ -264,6 +268,18 @@ type Row struct {
 	// mode removes the row of its key, if Exists says that there is one, and
 	// loads it no more; one in delta mode stores the document as any other.
 	Delete bool
+}
+
+// Refuse is the error of a document that an endpoint cannot hold, for what
+// stands at a pointer in it. source is its collection's name.
+func Refuse(source, pointer string, raw []byte, message string) error {
+	return &collection.Invalid{Collection: source, Pointer: pointer, Rule: collection.RuleEndpoint, Message: message, Document: collection.Excerpt(raw)}
+}
+
+// IsRefused says whether an error is one of Refuse.
+func IsRefused(err error) bool {
+	var refused *collection.Invalid
+	return errors.As(err, &refused)
 }
 
 // RebuiltKey is the state key of a resource that its sink made anew n times on

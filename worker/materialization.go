@@ -338,15 +338,19 @@ func (m *materialization) storeAll(ctx context.Context, turn int, only *input) e
 }
 
 // storeOrReject stores a binding's documents. One that is valid, but not what
-// it reduces to with the document that the endpoint holds, is rejected once it
-// is the only one of its transaction, so that nothing of it was stored.
+// it reduces to with the document that the endpoint holds, or that the endpoint
+// cannot hold, is rejected once it is the only one of its transaction, so that
+// nothing of it was stored.
 func (m *materialization) storeOrReject(ctx context.Context, index int, b *binding, turn int, only *input) error {
 	err := m.store(ctx, index, b.combiners[turn])
 	var invalid *collection.Invalid
 	if only == nil || !errors.As(err, &invalid) {
 		return fromConnector("store", err)
 	}
-	return m.env.reject(ctx, b.source.collection, m.env.task, &only.message, 0, invalid)
+	if err := m.env.reject(ctx, b.source.collection, m.env.task, &only.message, 0, invalid); err != nil {
+		return err
+	}
+	return fromConnector("rollback", m.session.Rollback(ctx))
 }
 
 // load adds what the endpoint holds to the combined documents.

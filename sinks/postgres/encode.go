@@ -53,7 +53,11 @@ func unfit(typ string, value []byte) error {
 	if len(value) > limit {
 		value = append(bytes.Clone(value[:limit]), "..."...)
 	}
-	return fmt.Errorf("%q is no %s that PostgreSQL can hold: let it be text, by `fields: {require: {FIELD: {ignoreStringFormat: true}}}` of the binding, or correct the schema's format", value, typ)
+	option := "ignoreStringFormat"
+	if typ == "number" || typ == "integer" {
+		option = "castToString"
+	}
+	return fmt.Errorf("%q is no %s that PostgreSQL can hold: let the column be text, by `fields: {require: {FIELD: {%s: true}}}` of the binding, or correct the schema", value, typ, option)
 }
 
 // appendField adds a value with its length before it. On an error dst is

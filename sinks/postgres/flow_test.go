@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"weir/catalog"
+	"weir/collection"
 	"weir/internal/pgtest"
 	"weir/internal/weirtest"
 	"weir/journal"
@@ -235,5 +238,52 @@ func TestDeletes(t *testing.T) {
 				t.Errorf("%s after %s: %s, want %s", task, step.doc, got, want)
 			}
 		}
+	}
+}
+
+const strict = `
+collections:
+  acmeCo/notes:
+    key: [/id]
+    schema: {type: object, required: [id], properties: {id: {type: string}, at: {type: string, format: macaddr}}}
+    onInvalid: %[2]s
+materializations:
+  acmeCo/notes-db:
+    endpoint: {postgres: {url: "%[1]s", schema: %[2]s}}
+    bindings: [{source: acmeCo/notes, resource: {table: notes}}]
+`
+
+// TestRefusedDocuments: what a table cannot hold stops the materialization with
+// its place in the document, or is put aside where the collection says so, and
+// the others go on.
+func TestRefusedDocuments(t *testing.T) {
+	server := pgtest.Shared(t)
+	db := server.Database(t)
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	dir := weirtest.Files(t, map[string]string{"flow.yaml": fmt.Sprintf(strict, server.URL(db), "quarantine")})
+	c := weirtest.Publish(t, conn, dir)
+	w, stop := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	defer stop() // before its database goes
+	notes := c.Collections["acmeCo/notes"]
+	weirtest.Ingest(t, conn, notes, `{"id":"a"}`, `{"id":"nul \u0000"}`, `{"id":"b","at":"08:00:2b:01:02:03"}`, `{"id":"c","at":"the kitchen"}`, `{"id":"d"}`)
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/notes-db", "acmeCo/notes")
+	if got := fmt.Sprint(server.Rows(t, db, "SELECT id, at FROM quarantine.notes ORDER BY id")); got != "[a|<nil> b|08:00:2b:01:02:03 d|<nil>]" {
+		t.Errorf("table holds %s", got)
+	}
+	var aside []string
+	err := conn.ReadAll(weirtest.Context(t), collection.BadStream, "", 0, func(m journal.Message) error {
+		aside = append(aside, string(m.Data))
+		return nil
+	})
+	if err != nil || fmt.Sprint(aside) != `[{"id":"nul \u0000"} {"id":"c","at":"the kitchen"}]` {
+		t.Errorf("put aside: %s, %v", aside, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "flow.yaml"), fmt.Appendf(nil, strict, server.URL(db), "stop"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	weirtest.Publish(t, conn, dir)
+	failed := weirtest.State(t, w, worker.KindMaterialization, "acmeCo/notes-db", worker.StateFailed)
+	if why := failed.Why; why.Code != "invalid-document" || why.Pointer != "/id" || why.Rule != collection.RuleEndpoint || why.Document != `{"id":"nul \u0000"}` || why.Seq != 2 {
+		t.Errorf("%+v", failed.Why)
 	}
 }

@@ -103,7 +103,9 @@ func (s *session) Store(ctx context.Context, binding int, rows []sinks.Row) erro
 	}
 	t := s.tables[binding]
 	for i := range rows {
-		if err := s.storeRow(ctx, t, &rows[i]); err != nil {
+		if err := s.storeRow(ctx, t, &rows[i]); sinks.IsRefused(err) {
+			return err
+		} else if err != nil {
 			return s.fail(fmt.Errorf("table %s: %w", t.Ref(), err))
 		}
 	}
@@ -147,7 +149,7 @@ func (s *session) storeRow(ctx context.Context, t *table, r *sinks.Row) error {
 		case errors.Is(err, errNUL) && t.HasDocument() && column >= t.Keys:
 			replaceNUL(&values[column])
 		default:
-			return fmt.Errorf("document %s: field %s: %w", sqltable.KeyText(r.Key), t.Columns[column].Field, err)
+			return t.Refuse(r, column, err.Error())
 		}
 	}
 }

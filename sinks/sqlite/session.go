@@ -154,7 +154,9 @@ func (s *session) Store(ctx context.Context, binding int, rows []sinks.Row) erro
 	}
 	t := s.tables[binding]
 	for i := range rows {
-		if err := s.stage(t, &rows[i]); err != nil {
+		if err := s.stage(t, &rows[i]); sinks.IsRefused(err) {
+			return err
+		} else if err != nil {
 			return s.end(fmt.Errorf("table %s: %w", sqltable.Quote(t.Name), err))
 		}
 		if s.values.Bytes() < s.stageLimit {

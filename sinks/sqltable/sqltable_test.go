@@ -315,7 +315,7 @@ func TestAppend(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := b.Len()
-	if err := table.Append(&b, &r); err == nil || !strings.Contains(err.Error(), `[1,"x"] has no /bool`) || b.Len() != n {
+	if err := table.Append(&b, &r); !sinks.IsRefused(err) || !strings.Contains(err.Error(), `/bool: endpoint: document [1,"x"]: column "bool" of table "my ""things""": is missing`) || b.Len() != n {
 		t.Errorf("a row without a required value: %v, %d values more", err, b.Len()-n)
 	}
 }

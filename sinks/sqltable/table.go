@@ -37,6 +37,7 @@ type Column struct {
 // Table is the table of one binding: its columns, keys first, the document
 // last.
 type Table struct {
+	Source  string // the collection's name
 	Schema  string // that holds it, where the database has schemas
 	Name    string
 	Columns []Column
@@ -49,7 +50,7 @@ type Table struct {
 
 // New makes the table of a binding whose fields are selected.
 func New(d *Dialect, name string, b *sinks.Binding) (*Table, error) {
-	t := &Table{Name: name, Keys: len(b.Fields.Keys), Delta: b.Delta, dialect: d, document: -1}
+	t := &Table{Source: b.Collection.Name, Name: name, Keys: len(b.Fields.Keys), Delta: b.Delta, dialect: d, document: -1}
 	if want := cmp.Or(len(b.GroupBy), len(b.Collection.Key)); t.Keys != want {
 		return nil, fmt.Errorf("table %s: %d key fields for the %d components of %s's key", Quote(name), t.Keys, want, b.Collection.Name)
 	}
@@ -172,7 +173,7 @@ func (t *Table) Append(b *Buffer, r *sinks.Row) error {
 			n, ok := c.pointer.Find(r.Doc, 0)
 			if !ok && c.NotNull {
 				b.values = b.values[:start]
-				return fmt.Errorf("document %s has no %s, which column %s needs", KeyText(r.Key), c.pointer, Quote(c.Field))
+				return t.Refuse(r, t.Keys+i, "is missing, and the column must not be NULL")
 			}
 			if !ok {
 				b.add(Value{})
@@ -182,6 +183,13 @@ func (t *Table) Append(b *Buffer, r *sinks.Row) error {
 		}
 	}
 	return nil
+}
+
+// Refuse is the error of a row whose document's value the i-th column cannot
+// hold.
+func (t *Table) Refuse(r *sinks.Row, i int, why string) error {
+	c := &t.Columns[i]
+	return sinks.Refuse(t.Source, c.pointer.String(), r.Raw, fmt.Sprintf("document %s: column %s of table %s: %s", KeyText(r.Key), Quote(c.Field), t.Ref(), why))
 }
 
 // AppendKey adds the values of a packed key alone.
