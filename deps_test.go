@@ -35,7 +35,8 @@ var layers = []layer{
 	{"controlplane/quarantine", 4, "it brings documents back by what is published and by what journal keeps, whether tasks run or not"},
 	{"controlplane/documents", 4, "it reads what is stored for people, whether tasks run or not"},
 	{"controlplane/erasure", 4, "it removes a key from what journal keeps, whether tasks run or not"},
-	{"controlplane/ui", 4, "it declares the read methods that it needs, so that pages can be tested with functions"},
+	{"controlplane/api", 4, "what programs can ask, over functions of the control plane"},
+	{"controlplane/ui", 4, "what it reads and does are functions that it is given, so that pages can be tested with others"},
 	{"sources/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
 	{"sinks/*", 4, "a connector knows its parent package and its own system, so that it can be read and tested alone"},
 	{"collection", 3, "it makes a collection runnable for whoever runs it, and so knows neither journal nor tasks"},
@@ -68,15 +69,18 @@ var sameLevel = map[string]map[string]string{
 	"controlplane/erasure":    {"controlplane/quarantine": "quarantine is one of the places that hold a key"},
 	"controlplane/quarantine": {"controlplane": "what is published says what is valid and who reads it"},
 	"sinks/*":                 {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
+	"controlplane/api":        {"controlplane": "operations are the control plane's functions", "controlplane/quarantine": "and this one's", "controlplane/documents": "and this one's"},
+	"controlplane/ui":         {"controlplane/api": "pages show what the API answers"},
 }
 
 // Whole trees outside the levels. They may import any layer, and no layer may
 // import them but from tests.
 var besides = map[string]string{
-	"internal/weirtest": "what tests share",
-	"internal/pgtest":   "a PostgreSQL server for tests and for bench",
-	"bench":             "a program that measures",
-	"examples":          "their tests run them through the real engine",
+	"internal/weirtest":    "what tests share",
+	"internal/browsertest": "what tests of pages share",
+	"internal/pgtest":      "a PostgreSQL server for tests and for bench",
+	"bench":                "a program that measures",
+	"examples":             "their tests run them through the real engine",
 }
 
 // Pairs that the levels would allow, or that deserve a reason of their own.
@@ -98,7 +102,7 @@ var doors = []struct {
 	only    []string
 	reason  string
 }{
-	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "controlplane", "bench"},
+	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "controlplane/api", "bench"},
 		"journal is the only door to JetStream; the connectors and the API speak NATS to others; bench/limits.go takes the limits without Weir"},
 	{"github.com/nats-io/nats-server/v2", []string{"journal/server", "internal/weirtest"}, "one place sets how our servers run"},
 	{"github.com/dop251/goja", []string{"derive"}, "user code runs in one place"},
@@ -111,6 +115,7 @@ var doors = []struct {
 	{"gocloud.dev", []string{"internal/objects"}, "one place knows how buckets are opened, and what their errors mean"},
 	{"github.com/aws/aws-sdk-go-v2", []string{"internal/objects"}, "one place knows how buckets are opened, and what their errors mean"},
 	{"github.com/klauspost/compress", []string{"internal/objects"}, "one place knows the compressions of files"},
+	{"github.com/chromedp/chromedp", []string{"internal/browsertest"}, "tests see pages, not the protocol of a browser"},
 	{"modernc.org/libc", []string{"derive/sqlite"}, "the C side of SQLite is spoken to in one place"},
 	{"modernc.org/sqlite", []string{"sinks/sqlite", "derive/sqlite", "bench", "internal/weirtest", "cmd/weir"}, "endpoints belong to connectors"},
 	{"github.com/jackc/pgx/v5", []string{"sinks/postgres", "bench", "internal/pgtest"}, "endpoints belong to connectors"},

@@ -58,6 +58,15 @@ func control(ctx context.Context, conn *journal.Conn, name string, c catalog.Con
 	return tasks, nil
 }
 
+// ReadControl gives what was said of a task last; nil: nothing was ever said.
+func ReadControl(ctx context.Context, conn *journal.Conn, t Task) (*catalog.Control, error) {
+	bucket, err := openCatalog(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return readControl(ctx, bucket, t)
+}
+
 // readControl gives what is wanted of a task; nil: nothing was ever said.
 func readControl(ctx context.Context, bucket *journal.Bucket, t Task) (*catalog.Control, error) {
 	e, err := bucket.Get(ctx, collection.ControlKey(string(t.Kind), t.Name))

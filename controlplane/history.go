@@ -290,6 +290,11 @@ func ShowPublication(ctx context.Context, conn *journal.Conn, id string) (Public
 	return detail, nil
 }
 
+// PublicationError is an identifier that is not that of one publication.
+type PublicationError struct{ text string }
+
+func (e *PublicationError) Error() string { return e.text }
+
 // findPublication finds a publication by its identifier or the beginning of it.
 func findPublication(chain []entry, id string) (int, error) {
 	var found []int
@@ -305,9 +310,9 @@ func findPublication(chain []entry, id string) (int, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return 0, fmt.Errorf("%d publications begin with %s: give more of the identifier; `weir history` lists them", len(found), id)
+		return 0, &PublicationError{fmt.Sprintf("%d publications begin with %s: give more of the identifier; `weir history` lists them", len(found), id)}
 	}
-	return 0, fmt.Errorf("there is no publication %s: `weir history` lists those that are kept", id)
+	return 0, &PublicationError{fmt.Sprintf("there is no publication %s: `weir history` lists those that are kept", id)}
 }
 
 func readSpec(ctx context.Context, history *journal.Bucket, hash string) (*catalog.Record, error) {

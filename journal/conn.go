@@ -260,6 +260,10 @@ func (c *Conn) Close() {
 	c.lost()
 }
 
+// Raw is the connection itself, for services that answer requests of NATS
+// clients. JetStream is reached through c.
+func (c *Conn) Raw() *nats.Conn { return c.nc }
+
 // URL is the server's address, without user and password.
 func (c *Conn) URL() string { return c.nc.ConnectedUrlRedacted() }
 

@@ -189,14 +189,19 @@ func (r *Reader) fail(err error) {
 // ReadAll calls fn with every message that is there now, in order. fn's error
 // ends it.
 func (c *Conn) ReadAll(ctx context.Context, stream, filter string, after uint64, fn func(Message) error) error {
-	info, err := c.StreamInfo(ctx, stream)
+	return c.ReadThrough(ctx, ReaderConfig{Stream: stream, Filter: filter, After: after, Name: "all"}, fn)
+}
+
+// ReadThrough is ReadAll for who reads a little, and wants little read ahead.
+func (c *Conn) ReadThrough(ctx context.Context, cfg ReaderConfig, fn func(Message) error) error {
+	info, err := c.StreamInfo(ctx, cfg.Stream)
 	if err != nil {
 		return err
 	}
-	if info.Last == after {
+	if info.Last == cfg.After {
 		return nil
 	}
-	return c.readNow(ctx, ReaderConfig{Stream: stream, Filter: filter, After: after, Name: "all"}, func(m Message) (more bool, err error) {
+	return c.readNow(ctx, cfg, func(m Message) (more bool, err error) {
 		if m.Seq > info.Last {
 			return false, nil
 		}

@@ -74,6 +74,14 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 	}
 	defer pages.stop()
 	watched := pages.monitor(conn, s.role != "controlplane")
+	if s.role != "worker" {
+		connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, Secrets: store}
+		stopAPI, err := pages.serveAPI(ctx, conn, connectors, log)
+		if err != nil {
+			return err
+		}
+		defer stopAPI()
+	}
 	show := &screen{out: out, url: conn.URL(), pages: pages.line, data: data, terminal: isTerminal(out)}
 	if s.role == "controlplane" {
 		show.ready(nil)

@@ -119,6 +119,11 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 		return err
 	}
 	defer pages.stop()
+	stopAPI, err := pages.serveAPI(ctx, conn, connectors, log)
+	if err != nil {
+		return err
+	}
+	defer stopAPI()
 	options := workerOptions(conn, u.data, log)
 	options.Catalog, options.Secrets = root, store
 	return runWorker(ctx, options, pages.monitor(conn, true), &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})

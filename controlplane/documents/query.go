@@ -30,6 +30,7 @@ type Query struct {
 	Selection  collection.Selection // of logical partitions
 	Key        []byte               // packed; nil: any
 	After      uint64               // position: the sequence of the last message that is not wanted
+	Buffer     int                  // bytes to read ahead; 0 is much
 }
 
 // NewQuery asks for all documents of a collection that have the given key, as
@@ -163,7 +164,7 @@ func (q *Query) Read(ctx context.Context, conn *journal.Conn, fn func(Document) 
 	if err != nil {
 		return err
 	}
-	return conn.ReadAll(ctx, q.Collection.StreamName(), filter, q.After, func(m journal.Message) error {
+	return conn.ReadThrough(ctx, journal.ReaderConfig{Stream: q.Collection.StreamName(), Filter: filter, After: q.After, Name: "weir_read", Buffer: q.Buffer}, func(m journal.Message) error {
 		if !q.admits(&m) {
 			return nil
 		}
@@ -179,7 +180,7 @@ func (q *Query) Follow(ctx context.Context, conn *journal.Conn, idle func() erro
 	if err != nil {
 		return err
 	}
-	r, err := conn.NewReader(ctx, journal.ReaderConfig{Stream: q.Collection.StreamName(), Filter: filter, After: q.After, Name: "weir_read"})
+	r, err := conn.NewReader(ctx, journal.ReaderConfig{Stream: q.Collection.StreamName(), Filter: filter, After: q.After, Name: "weir_read", Buffer: q.Buffer})
 	if err != nil {
 		return err
 	}

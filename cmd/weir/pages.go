@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"weir/controlplane"
+	"weir/controlplane/api"
+	"weir/controlplane/ui"
+	"weir/journal"
+	"weir/worker"
+)
+
+// serveAPI mounts the API and the pages, and answers requests of NATS
+// clients. stop ends what runs for them.
+func (p *pages) serveAPI(ctx context.Context, conn *journal.Conn, connectors controlplane.Connectors, log *zap.Logger) (stop func(), err error) {
+	service := api.New(api.Options{Conn: conn, Version: version, Connectors: connectors, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, conn) }})
+	stop, err = service.Listen(ctx)
+	if err != nil || p.Listener == nil {
+		return stop, err
+	}
+	service.Mount(p.Handle)
+	u := ui.New(ui.Options{Reads: ui.ReadsOf(service), Acts: ui.ActsOf(service), Version: version, Log: log})
+	u.Mount(p.Handle, p.Open)
+	p.Refused(u.Login)
+	looking, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() { // ended by stop
+		defer close(ended)
+		u.Run(looking)
+	}()
+	end := stop
+	return func() {
+		cancel()
+		<-ended
+		end()
+	}, nil
+}
+
+// statusTasks gives what workers say of their tasks, one for all shards of a
+// task.
+func statusTasks(ctx context.Context, conn *journal.Conn) ([]api.Task, error) {
+	all, err := worker.ReadStatus(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.Task, 0, len(all))
+	for _, s := range all {
+		out = append(out, statusTask(s))
+	}
+	return out, nil
+}
+
+func statusTask(s worker.Status) api.Task {
+	t := api.Task{
+		Kind: s.Kind, Name: s.Task, State: string(s.State), Since: s.Since, Retry: s.Retry, Updated: s.Updated, Worker: s.Worker,
+		In: s.In, InBytes: s.InBytes, Out: s.Out, OutBytes: s.OutBytes, Quarantined: s.Quarantined, Txns: s.Txns, Lag: s.Lag, Positions: s.Positions,
+	}
+	if w := s.Why; w != nil {
+		t.Why = &api.Why{Code: w.Code, Message: w.Message, Collection: w.Collection, Subject: w.Subject, Seq: w.Seq, Pointer: w.Pointer, Rule: w.Rule, File: w.File, Line: w.Line, Document: w.Document, Fix: w.Fix}
+	}
+	var first time.Time
+	for _, until := range s.Waits {
+		if first.IsZero() || until.Before(first) {
+			first = until
+		}
+	}
+	if !first.IsZero() {
+		t.Waits = &first
+	}
+	return t
+}

@@ -1,0 +1,97 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// An Operation is one row of the table.
+type Operation struct {
+	Name    string // verb of the NATS endpoint, and first part of the path
+	Method  string // GET reads, POST changes something
+	Path    string // below Root; wildcards are members of the request
+	Doc     string
+	request reflect.Type
+	answer  reflect.Type
+	call    func(ctx context.Context, s *Service, request []byte) (any, error)
+}
+
+// Root is where the operations are served over HTTP.
+const Root = "/api/v1/"
+
+// callTimeout bounds one operation.
+const callTimeout = 30 * time.Second
+
+// nothing is the request of operations that need none.
+type nothing struct{}
+
+// operation makes a row. The request's JSON must hold its members and no others.
+func operation[Request, Answer any](method, path, doc string, do func(s *Service, ctx context.Context, r Request) (Answer, error)) Operation {
+	name, _, _ := strings.Cut(path, "/")
+	return Operation{
+		Name: name, Method: method, Path: path, Doc: doc, request: reflect.TypeFor[Request](), answer: reflect.TypeFor[Answer](),
+		call: func(ctx context.Context, s *Service, text []byte) (any, error) {
+			var r Request
+			if err := decode(text, &r); err != nil {
+				return nil, err
+			}
+			ctx, cancel := context.WithTimeout(ctx, callTimeout)
+			defer cancel()
+			return do(s, ctx, r)
+		},
+	}
+}
+
+// decode reads a request. No text at all is an empty one.
+func decode(text []byte, into any) error {
+	if len(bytes.TrimSpace(text)) == 0 {
+		text = []byte("{}")
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is more after the JSON object")
+		}
+	}
+	if err != nil {
+		return invalid("the request cannot be read: " + strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
+}
+
+// An Error is what an operation answers when it fails.
+type Error struct {
+	Code    string   `json:"code" doc:"stays the same; the message may change"`
+	Message string   `json:"message"`
+	Place   string   `json:"place,omitempty" doc:"file and line, document or subject"`
+	Fix     string   `json:"fix,omitempty" doc:"what to do"`
+	Faults  []string `json:"faults,omitempty" doc:"every fault of a catalog"`
+
+	status int
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Status is the status of an HTTP answer.
+func (e *Error) Status() int { return e.status }
+
+func invalid(message string) *Error {
+	return &Error{Code: "invalid-request", Message: message, Fix: "compare it with " + Root + "openapi.json or docs/reference/api.md", status: http.StatusBadRequest}
+}
+
+func notFound(what, name string, known []string) *Error {
+	e := &Error{Code: "not-found", Message: "there is no " + what + " " + name, Fix: "nothing of the kind is published: publish a catalog first", status: http.StatusNotFound}
+	if len(known) > 0 {
+		e.Fix = "these are there: " + strings.Join(known[:min(len(known), 10)], ", ")
+	}
+	return e
+}

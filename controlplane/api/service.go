@@ -1,0 +1,99 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"weir/catalog"
+	"weir/controlplane"
+	"weir/controlplane/quarantine"
+	"weir/journal"
+)
+
+// Options of the service.
+type Options struct {
+	Conn    *journal.Conn
+	Version string
+	// Connectors check catalogs that are brought back, and say which members of
+	// configurations are secret.
+	Connectors controlplane.Connectors
+	// Status gives what tasks do, by the records of their workers: those parts of
+	// tasks that do not stand in the catalog. Workers' records are theirs, so
+	// whoever knows workers hands the function over.
+	Status func(ctx context.Context) ([]Task, error)
+}
+
+// Service answers what is asked of it. It keeps nothing.
+type Service struct {
+	conn       *journal.Conn
+	version    string
+	connectors controlplane.Connectors
+	status     func(ctx context.Context) ([]Task, error)
+}
+
+// New makes the service.
+func New(o Options) *Service {
+	return &Service{conn: o.Conn, version: o.Version, connectors: o.Connectors, status: o.Status}
+}
+
+// Operations is the table of all that can be asked.
+func Operations() []Operation {
+	return []Operation{
+		operation(http.MethodGet, "status", "lists the tasks with what they do and why one stands still", (*Service).Status),
+		operation(http.MethodGet, "describe/{kind}/{name...}", "gives a task with its spec and its bindings", (*Service).Describe),
+		operation(http.MethodGet, "collections", "lists the collections with what their streams hold", (*Service).Collections),
+		operation(http.MethodGet, "collection/{collection...}", "gives a collection with its schema and its fields", (*Service).Collection),
+		operation(http.MethodGet, "read/{collection...}", "reads documents by position, time or key", (*Service).Read),
+		operation(http.MethodGet, "logs", "gives lines of tasks' logs", (*Service).Logs),
+		operation(http.MethodGet, "document/{seq}/{collection...}", "gives one stored document", (*Service).Document),
+		operation(http.MethodPost, "pause/{name...}", "lets tasks stand still until they are resumed; their places are kept", (*Service).Pause),
+		operation(http.MethodPost, "resume/{name...}", "lets paused tasks go on where they stopped", (*Service).Resume),
+		operation(http.MethodGet, "publications", "lists what was published, newest first", (*Service).Publications),
+		operation(http.MethodGet, "publication/{id}", "gives a publication with what differs, in words", (*Service).Publication),
+		operation(http.MethodGet, "plan/{id}", "says in words what reverting to a publication would do", (*Service).PlanRevert),
+		operation(http.MethodPost, "revert/{id}", "brings the catalog of a publication back to what it was then", (*Service).Revert),
+		operation(http.MethodGet, "quarantine", "lists documents that tasks put aside", (*Service).Quarantine),
+		operation(http.MethodGet, "quarantined/{id}", "gives a quarantined document", (*Service).Quarantined),
+		operation(http.MethodPost, "retry/{id}", "brings a quarantined document back to its collection, mended if one is given", (*Service).Retry),
+		operation(http.MethodPost, "drop/{id}", "removes a quarantined document for good", (*Service).Drop),
+	}
+}
+
+// explain makes an answer of an error.
+func (s *Service) explain(err error) *Error {
+	var (
+		own     *Error
+		faults  catalog.Errors
+		unknown *controlplane.NameError
+		depends *controlplane.DependentsError
+		which   *controlplane.PublicationError
+	)
+	switch {
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &faults):
+		e := &Error{Code: "catalog", Message: err.Error(), Fix: "correct the catalog and publish it again", status: http.StatusUnprocessableEntity}
+		for _, f := range faults {
+			e.Faults = append(e.Faults, f.Error())
+		}
+		return e
+	case errors.As(err, &unknown):
+		e := notFound("published", unknown.Name, unknown.Known)
+		e.Message = unknown.Name + " is not published"
+		return e
+	case errors.As(err, &which):
+		return &Error{Code: "not-found", Message: err.Error(), Fix: "list the publications that are kept", status: http.StatusNotFound}
+	case errors.As(err, &depends):
+		return &Error{Code: "dependents", Message: err.Error(), Fix: "change or remove these first, or publish them together", status: http.StatusConflict}
+	case errors.Is(err, quarantine.ErrNoEntry):
+		return &Error{Code: "not-found", Message: err.Error(), Fix: "it may have been retried or dropped: list what is there", status: http.StatusNotFound}
+	case errors.Is(err, controlplane.ErrConcurrent):
+		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was published, and make the plan again", status: http.StatusConflict}
+	case errors.Is(err, journal.ErrConflict):
+		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was changed, then try again", status: http.StatusConflict}
+	case !s.conn.Connected(), errors.Is(err, journal.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: "nats-away", Message: err.Error(), Fix: "try again when the NATS server at " + s.conn.URL() + " answers", status: http.StatusServiceUnavailable}
+	}
+	return &Error{Code: "error", Message: err.Error(), status: http.StatusInternalServerError}
+}
