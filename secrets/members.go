@@ -151,10 +151,7 @@ func (f *finder) find(schema any, m member, depth int) {
 		return
 	}
 	if s["secret"] == true && m.set != nil {
-		if !f.seen[m.pointer] {
-			f.seen[m.pointer] = true
-			f.found = append(f.found, m)
-		}
+		f.leaves(m)
 		return
 	}
 	if ref, ok := s["$ref"].(string); ok {
@@ -176,6 +173,26 @@ func (f *finder) find(schema any, m member, depth int) {
 	case []any:
 		for i := range v {
 			f.find(s["items"], member{m.pointer + "/" + strconv.Itoa(i), v[i], func(value any) { v[i] = value }}, depth+1)
+		}
+	}
+}
+
+// leaves takes what a secret member holds: of a list or an object each value by
+// itself, so that those which only name a secret can be told from the others.
+func (f *finder) leaves(m member) {
+	switch v := m.value.(type) {
+	case map[string]any:
+		for _, name := range sorted(v) {
+			f.leaves(member{m.pointer + "/" + escape(name), v[name], func(value any) { v[name] = value }})
+		}
+	case []any:
+		for i := range v {
+			f.leaves(member{m.pointer + "/" + strconv.Itoa(i), v[i], func(value any) { v[i] = value }})
+		}
+	default:
+		if !f.seen[m.pointer] {
+			f.seen[m.pointer] = true
+			f.found = append(f.found, m)
 		}
 	}
 }

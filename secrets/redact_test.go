@@ -126,6 +126,10 @@ func TestMembersThatTheirSchemaMarks(t *testing.T) {
 	if got, want := fmt.Sprint(Literals(json.RawMessage(schema), json.RawMessage(config))), "[/auth/to~0ken /auth/keys/0 /headers/a~1b /headers/n /loop/password /password]"; got != want {
 		t.Errorf("literals %s, want %s", got, want)
 	}
+	whole := json.RawMessage(`{"properties":{"tokens":{"type":"array","secret":true},"headers":{"secret":true}}}`)
+	if got, want := string(Mask(whole, json.RawMessage(`{"headers":{"a":"x1","b":"${env:B}"},"tokens":["t1","${file:t}"]}`))), `{"headers":{"a":"***","b":"${env:B}"},"tokens":["***","${file:t}"]}`; got != want {
+		t.Errorf("whole lists and objects: %s", got)
+	}
 	named := `{"host":"db","password":"${env:PW}"}`
 	if got := Mask(json.RawMessage(schema), json.RawMessage(named)); string(got) != named {
 		t.Errorf("a name was masked: %s", got)
