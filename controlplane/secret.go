@@ -76,9 +76,16 @@ func isOrAre(names []string) string {
 	return strings.Join(names, ", ") + " are"
 }
 
+// localKind is an endpoint that is a program. Only the program's own spec says
+// what is secret in its configuration, and it is not started to show something.
+const localKind = "local"
+
+const localSchema = `{"properties": {"config": {"secret": true}, "env": {"secret": true}}}`
+
 // Masked gives a record as people may see it: what an endpoint's configuration
-// holds of secrets is ***. A configuration of a connector that is not known here
-// is hidden as a whole, for want of a schema that would tell.
+// holds of secrets is ***. Of a program every value is, and a configuration of a
+// connector that is not known here is hidden as a whole, for want of a schema
+// that would tell.
 func (k Connectors) Masked(r catalog.Record) catalog.Record {
 	switch {
 	case r.Capture != nil:
@@ -87,7 +94,7 @@ func (k Connectors) Masked(r catalog.Record) catalog.Record {
 		if source, err := k.Sources.Lookup(spec.Endpoint.Kind); err == nil {
 			schema = source.Spec().ConfigSchema
 		}
-		spec.Endpoint.Config = masked(schema, spec.Endpoint.Config)
+		spec.Endpoint.Config = masked(spec.Endpoint.Kind, schema, spec.Endpoint.Config)
 		r.Capture = &spec
 	case r.Materialization != nil:
 		spec := *r.Materialization
@@ -95,13 +102,16 @@ func (k Connectors) Masked(r catalog.Record) catalog.Record {
 		if sink, err := k.Sinks.Lookup(spec.Endpoint.Kind); err == nil {
 			schema = sink.Spec().ConfigSchema
 		}
-		spec.Endpoint.Config = masked(schema, spec.Endpoint.Config)
+		spec.Endpoint.Config = masked(spec.Endpoint.Kind, schema, spec.Endpoint.Config)
 		r.Materialization = &spec
 	}
 	return r
 }
 
-func masked(schema, config json.RawMessage) json.RawMessage {
+func masked(kind string, schema, config json.RawMessage) json.RawMessage {
+	if kind == localKind {
+		schema = json.RawMessage(localSchema)
+	}
 	if schema == nil {
 		return json.RawMessage(`"` + secrets.Masked + `"`)
 	}

@@ -64,6 +64,10 @@ func TestSecretsInPublications(t *testing.T) {
 	if got := string(shown.Materialization.Endpoint.Config); got != `"***"` {
 		t.Errorf("of an unknown connector: %s", got)
 	}
+	shown = k.Masked(catalog.Record{Materialization: &catalog.Materialization{Endpoint: catalog.Endpoint{Kind: "local", Config: json.RawMessage(`{"command":["python3","x.py"],"config":{"key":"k1","named":"${env:K}"}}`)}}})
+	if got := string(shown.Materialization.Endpoint.Config); got != `{"command":["python3","x.py"],"config":{"key":"***","named":"${env:K}"}}` {
+		t.Errorf("of a program: %s", got)
+	}
 	if string(spec.Endpoint.Config) != `{"password":"${env:NATS_PASSWORD}"}` {
 		t.Error("the spec itself was changed")
 	}
