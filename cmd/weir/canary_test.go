@@ -173,22 +173,20 @@ func canaryCatalog(t *testing.T) (flow string, tasks []string) {
 	captures, materializations := map[string]any{}, map[string]any{}
 	add := func(to map[string]any, section, kind string, config, resource json.RawMessage, binding map[string]any) {
 		for name, secret := range map[string]string{"named": "${env:CANARY_NAMED}", "odd": "${env:CANARY_ODD}", "literal": canaryLiteral} {
-			endpoint := fill(t, config, secret)
-			if object, ok := endpoint.(map[string]any); ok {
-				maps.Copy(object, plausible[kind])
+			for i, endpoint := range configurations(t, kind, config, secret) {
+				spelled, err := json.Marshal(endpoint)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(secrets.Values(config, spelled)) == 0 {
+					continue
+				}
+				task := fmt.Sprintf("a/%s-%s-%s-%d", section, kind, name, i)
+				b := maps.Clone(binding)
+				b["resource"] = fill(t, resource, "x")
+				to[task] = map[string]any{"endpoint": map[string]any{kind: endpoint}, "bindings": []any{b}}
+				tasks = append(tasks, task)
 			}
-			spelled, err := json.Marshal(endpoint)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(secrets.Values(config, spelled)) == 0 {
-				continue
-			}
-			task := "a/" + section + "-" + kind + "-" + name
-			b := maps.Clone(binding)
-			b["resource"] = fill(t, resource, "x")
-			to[task] = map[string]any{"endpoint": map[string]any{kind: endpoint}, "bindings": []any{b}}
-			tasks = append(tasks, task)
 		}
 	}
 	for _, kind := range sourceRegistry().Names() {
@@ -210,10 +208,41 @@ func canaryCatalog(t *testing.T) (flow string, tasks []string) {
 	return string(text), tasks
 }
 
-// plausible are members that a schema cannot tell: with them a connector gets as
-// far as talking to somebody, who does not answer.
-var plausible = map[string]map[string]any{
-	"files": {"url": "s3://acme/in?region=x&endpoint=http://127.0.0.1:1"},
+// plausible are configurations that a schema cannot tell: with one of them a
+// connector gets as far as talking to somebody, who does not answer. SECRET stands
+// for the secret. Without one, the configuration has what its schema requires.
+var plausible = map[string][]string{
+	"files": {`{"url":"s3://acme/in?region=x&endpoint=http://127.0.0.1:1","credentials":{"accessKeyId":"id","secretAccessKey":"SECRET","sessionToken":"SECRET"}}`},
+	"postgres": {
+		`{"address":"127.0.0.1:1","database":"d","user":"u","password":"SECRET"}`,
+		`{"url":"postgres://u:SECRET@127.0.0.1:1/d?sslmode=disable"}`,
+		`{"url":"SECRET"}`,
+	},
+}
+
+// configurations of a kind of endpoint.
+func configurations(t *testing.T, kind string, schema json.RawMessage, secret string) (all []any) {
+	t.Helper()
+	for _, text := range plausible[kind] {
+		var config any
+		if err := json.Unmarshal([]byte(text), &config); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, replaceSecret(config, secret))
+	}
+	return append(all, fill(t, schema, secret))
+}
+
+func replaceSecret(v any, secret string) any {
+	switch v := v.(type) {
+	case string:
+		return strings.ReplaceAll(v, "SECRET", secret)
+	case map[string]any:
+		for name := range v {
+			v[name] = replaceSecret(v[name], secret)
+		}
+	}
+	return v
 }
 
 // fill makes a value that a schema asks for: its required members, and those
