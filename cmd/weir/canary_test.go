@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -16,7 +17,10 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"weir/catalog"
 	"weir/controlplane"
+	"weir/controlplane/api"
+	"weir/controlplane/ui"
 	"weir/internal/weirtest"
 	"weir/journal"
 	"weir/monitor"
@@ -105,7 +109,46 @@ func TestCanarySecrets(t *testing.T) {
 		}
 		said["shown record of "+r.Name()] = string(text)
 	}
+	askPages(t, conn, k, records, said)
 	checkCanaries(t, said)
+}
+
+// askPages reads what the API and the pages say of all tasks.
+func askPages(t *testing.T, conn *journal.Conn, k controlplane.Connectors, records []catalog.Record, said map[string]string) {
+	t.Helper()
+	service := api.New(api.Options{Conn: conn, Version: version, Connectors: k, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, conn) }})
+	mux := http.NewServeMux()
+	service.Mount(mux.Handle)
+	pages := ui.New(ui.Options{Reads: ui.ReadsOf(service), Acts: ui.ActsOf(service), Version: version, Log: zap.NewNop()})
+	pages.Mount(mux.Handle, mux.Handle)
+	ask := func(path string) string {
+		answer := httptest.NewRecorder()
+		mux.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		if answer.Code != http.StatusOK {
+			t.Errorf("GET %s: %d: %s", path, answer.Code, answer.Body)
+		}
+		said["GET "+path] = answer.Body.String()
+		return answer.Body.String()
+	}
+	for _, path := range []string{api.Root + "status", api.Root + "logs", api.Root + "collections", "/", "/graph", "/collections", "/publications"} {
+		ask(path)
+	}
+	for _, r := range records {
+		if kind := string(r.Kind()); kind != string(catalog.KindCollection) {
+			ask(api.Root + "describe/" + kind + "/" + r.Name())
+			ask("/tasks/" + kind + "/" + r.Name())
+		}
+	}
+	var published struct {
+		Publications []struct{ ID string }
+	}
+	if err := json.Unmarshal([]byte(ask(api.Root+"publications")), &published); err != nil || len(published.Publications) == 0 {
+		t.Fatalf("publications: %v", err)
+	}
+	for _, p := range published.Publications {
+		ask(api.Root + "publication/" + p.ID)
+		ask("/publications/" + p.ID)
+	}
 }
 
 // runCanaries runs the tasks until each has failed, or had a try, and gives the

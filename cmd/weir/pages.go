@@ -56,7 +56,7 @@ func statusTasks(ctx context.Context, conn *journal.Conn) ([]api.Task, error) {
 func statusTask(s worker.Status) api.Task {
 	t := api.Task{
 		Kind: s.Kind, Name: s.Task, State: string(s.State), Since: s.Since, Retry: s.Retry, Updated: s.Updated, Worker: s.Worker,
-		In: s.In, InBytes: s.InBytes, Out: s.Out, OutBytes: s.OutBytes, Quarantined: s.Quarantined, Txns: s.Txns, Lag: s.Lag, Positions: s.Positions,
+		In: s.In, InBytes: s.InBytes, Out: s.Out, OutBytes: s.OutBytes, Quarantined: s.Quarantined, Txns: s.Txns, Lag: s.Lag, LagSeconds: s.LagSeconds, Positions: s.Positions,
 	}
 	if w := s.Why; w != nil {
 		t.Why = &api.Why{Code: w.Code, Message: w.Message, Collection: w.Collection, Subject: w.Subject, Seq: w.Seq, Pointer: w.Pointer, Rule: w.Rule, File: w.File, Line: w.Line, Document: w.Document, Fix: w.Fix}
