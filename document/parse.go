@@ -44,6 +44,21 @@ func (d *Doc) Parse(src []byte) error {
 	return nil
 }
 
+// ParsePrefix fills d with the JSON value that src begins with, behind whitespace, and gives the offset of what
+// follows the value. It is Parse for a value among others, as an element of an array, that may be MaxSize long
+// together with what is before it.
+func (d *Doc) ParsePrefix(src []byte) (end int, err error) {
+	p := parser{src: src[:min(len(src), MaxSize)], nodes: d.Nodes[:0], names: &d.names}
+	start := p.skip(0)
+	p.spaced = false
+	if end = p.value(start); end == failed {
+		d.Src, d.Nodes, d.tight = src, p.nodes[:0], false
+		return 0, p.err
+	}
+	d.Src, d.Nodes, d.tight = src[:end:end], p.nodes, !p.spaced
+	return end, nil
+}
+
 func (p *parser) document() bool {
 	if len(p.src) > MaxSize {
 		p.tooLarge()

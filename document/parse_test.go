@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -273,6 +274,34 @@ func TestNoAllocations(t *testing.T) {
 		work()
 		if n := testing.AllocsPerRun(20, work); n > limit {
 			t.Errorf("%.40s: %v allocations", text, n)
+		}
+	}
+}
+
+func TestParsePrefix(t *testing.T) {
+	var d Doc
+	src := []byte(` {"a": [1, 2]} , "x",7] `)
+	var got []string
+	for at := 0; ; at++ { // behind a comma
+		end, err := d.ParsePrefix(src[at:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(d.Raw(0)))
+		if at += end; src[at] == ' ' {
+			at++
+		}
+		if src[at] != ',' {
+			break
+		}
+	}
+	if want := []string{`{"a": [1, 2]}`, `"x"`, `7`}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, bad := range []string{"", " ", "]", `{"a":1,}`, `"open`} {
+		var syntax *SyntaxError
+		if _, err := d.ParsePrefix([]byte(bad)); !errors.As(err, &syntax) || len(d.Nodes) != 0 {
+			t.Errorf("%q: %v, %d nodes", bad, err, len(d.Nodes))
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"weir/collection"
+	"weir/document"
 )
 
 // ErrTransient marks trouble that passes by itself: an unreachable server, a
@@ -92,11 +93,13 @@ type Session interface {
 }
 
 // Batch is what one Pull gives: documents, and the state after them. A batch
-// is never torn: its documents and its state become durable in one step.
+// is never torn: its documents, its state and its records become durable in
+// one step.
 type Batch struct {
 	Documents []Document
 	State     json.RawMessage
 	Merge     bool // State is an RFC 7396 patch of the state before it
+	Records   []Record
 
 	// Origin says where a document was, in the endpoint's words: a file and a
 	// line, say. It is asked about documents that are refused; nil: there is
@@ -112,6 +115,25 @@ type Document struct {
 	// Problem says why Data is no document, but a text of the endpoint's that
 	// none could be made of. It is then treated as any invalid document is.
 	Problem string
+
+	// Placed says that the source has checked the document itself, because it
+	// has somebody to tell what is wrong with it; nil: the worker checks it.
+	Placed *Placed
+}
+
+// Placed is a document that its source has checked: it is stored as it is, in
+// a message of its own, so that no other document's fault can be its own.
+type Placed struct {
+	Doc     document.Doc // Data, parsed
+	Subject string       // as the [collection.Checker] of Collection.Writes gives it
+}
+
+// Record is a change of one of the records that a source keeps beside its
+// state: what it must know of many things, of which a batch changes a few.
+// They are there again when a session opens. Spec.Records asks for them.
+type Record struct {
+	Key   []byte
+	Value json.RawMessage // nil removes the record
 }
 
 // Spec describes a source to whoever writes and checks catalogs.
@@ -119,6 +141,7 @@ type Spec struct {
 	ConfigSchema   json.RawMessage `json:"configSchema"`         // JSON schema of the endpoint's configuration
 	ResourceSchema json.RawMessage `json:"resourceConfigSchema"` // JSON schema of a binding's resource
 	Documentation  string          `json:"documentationUrl,omitempty"`
+	Records        bool            `json:"-"` // its batches have Records
 }
 
 // Binding is one resource going to one collection.
@@ -201,4 +224,13 @@ type OpenRequest struct {
 	DataDir  string
 	Bindings []Binding
 	State    json.RawMessage // of the last durable batch; nil at the first start
+
+	Records map[string]json.RawMessage // by key, as of the last durable batch
+	Limits  Limits
+}
+
+// Limits are what a batch may hold; 0: nobody said.
+type Limits struct {
+	Documents     int // in one batch
+	DocumentBytes int // of one document's text
 }

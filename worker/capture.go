@@ -11,6 +11,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/derive"
 	"weir/document"
 	"weir/journal"
 	"weir/sinks"
@@ -21,11 +22,12 @@ import (
 type capture struct {
 	*outlet
 	session sources.Session
-	state   json.RawMessage // the connector's, after the open transaction
-	unacked int             // checkpoints in the open transaction
-	seen    uint64          // checkpoints since this start, which stand for sequences in errors
-	reads   []*flow         // by binding
-	source  *source         // has no position key: a source's position is its state
+	state   json.RawMessage         // the connector's, after the open transaction
+	records []derive.RegisterChange // the connector's, of the open transaction
+	unacked int                     // checkpoints in the open transaction
+	seen    uint64                  // checkpoints since this start, which stand for sequences in errors
+	reads   []*flow                 // by binding
+	source  *source                 // has no position key: a source's position is its state
 }
 
 // captureSpec is what a capture needs beside its environment.
@@ -84,7 +86,7 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 	if err != nil {
 		return err
 	}
-	if c.outlet, err = openOutlet(ctx, e, target, "", nil); err != nil {
+	if c.outlet, err = openCaptureOutlet(ctx, e, s, target, &open); err != nil {
 		return err
 	}
 	defer c.outlet.close()
@@ -92,7 +94,7 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 		c.reads = append(c.reads, e.counters.read(resourceName(b.StateKey), target.Name))
 	}
 	c.state = c.shard.state
-	open.State = c.state
+	open.State, open.Limits = c.state, sources.Limits{Documents: c.limit(), DocumentBytes: e.conn.MaxPayload() - headerRoom}
 	if c.session, err = s.source.Open(ctx, open); err != nil {
 		return fromConnector("open", err)
 	}
@@ -101,6 +103,23 @@ func captureOnce(ctx context.Context, stop <-chan struct{}, e *env, s captureSpe
 	e.started(nil, nil)
 	l := loop[sources.Batch]{env: e, in: p, out: c, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
 	return l.run(ctx, p.drain)
+}
+
+// openCaptureOutlet claims the shard, and restores the records of a source that
+// keeps some.
+func openCaptureOutlet(ctx context.Context, e *env, s captureSpec, target *collection.Collection, open *sources.OpenRequest) (*outlet, error) {
+	if !s.source.Spec().Records {
+		return openOutlet(ctx, e, target, "", nil)
+	}
+	open.Records = map[string]json.RawMessage{}
+	return openOutlet(ctx, e, target, recordsOf, func(key, value []byte) error {
+		if value == nil {
+			delete(open.Records, string(key))
+		} else {
+			open.Records[string(key)] = value
+		}
+		return nil
+	})
 }
 
 // prepareSource validates the capture and prepares its endpoint.
@@ -135,21 +154,18 @@ func prepareSource(ctx context.Context, e *env, s captureSpec, target *collectio
 
 // add takes all documents of one checkpoint: a transaction holds whole ones.
 func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
+	if c.inputs > 0 && !c.fits(len(in.Documents)) {
+		return before, nil
+	}
 	c.seen++
 	c.outputs = 0
-	for i, d := range in.Documents {
-		c.reads[min(max(d.Binding, 0), len(c.reads)-1)].add(len(d.Data))
-		c.outputs++
-		err := unmade(c.target, &d)
-		if err == nil {
-			err = c.combiner().Add(d.Data)
+	for i := range in.Documents {
+		if err := c.take(ctx, &in, i); err != nil {
+			return more, err
 		}
-		if err != nil {
-			m := &journal.Message{Subject: c.origin(&in, i), Seq: c.seen, Data: d.Data}
-			if err := c.env.reject(ctx, c.target, c.env.task+"~"+c.shard.writer, m, i, err); err != nil {
-				return more, err
-			}
-		}
+	}
+	for _, r := range in.Records {
+		c.records = append(c.records, derive.RegisterChange{Key: r.Key, Value: r.Value})
 	}
 	if in.State != nil && !in.Merge {
 		c.state = in.State
@@ -162,6 +178,25 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 	}
 	c.unacked++
 	return c.took(c.source, "", c.seen, false)
+}
+
+// take puts one document into the open transaction.
+func (c *capture) take(ctx context.Context, in *sources.Batch, i int) error {
+	d := &in.Documents[i]
+	c.reads[min(max(d.Binding, 0), len(c.reads)-1)].add(len(d.Data))
+	c.outputs++
+	if d.Placed != nil {
+		return c.put(d.Placed.Subject, d.Data, &d.Placed.Doc)
+	}
+	err := unmade(c.target, d)
+	if err == nil {
+		err = c.combiner().Add(d.Data)
+	}
+	if err == nil {
+		return nil
+	}
+	m := &journal.Message{Subject: c.origin(in, i), Seq: c.seen, Data: d.Data}
+	return c.env.reject(ctx, c.target, c.env.task+"~"+c.shard.writer, m, i, err)
 }
 
 // unmade is the error of a text that its source could make no document of.
@@ -186,9 +221,9 @@ func (c *capture) stage(ctx context.Context) (func(context.Context) error, error
 	if err != nil {
 		return nil, fmt.Errorf("combine: %w", err)
 	}
-	t.state = c.state
+	t.state, t.registers = c.state, c.records
 	n := c.unacked
-	c.unacked = 0
+	c.unacked, c.records = 0, nil
 	return c.commit(t, func(ctx context.Context) error {
 		if err := c.session.Acknowledge(ctx, n); err != nil {
 			return fromConnector("acknowledge", err)

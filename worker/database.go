@@ -17,12 +17,16 @@ import (
 const (
 	registersOf = "weir_reg_"
 	databaseOf  = "weir_db_"
+	recordsOf   = "weir_rec_" // of a capture whose source keeps records
 )
 
 // describeState begins the description of such a bucket.
 func describeState(state string) string {
-	if state == databaseOf {
+	switch state {
+	case databaseOf:
 		return "database of "
+	case recordsOf:
+		return "records of the source of "
 	}
 	return "registers of "
 }

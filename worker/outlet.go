@@ -8,6 +8,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/derive"
+	"weir/document"
 	"weir/journal"
 )
 
@@ -27,7 +28,8 @@ type outlet struct {
 	// the documents of one while the next transaction fills the other.
 	combiners [2]*collection.Combiner
 	turn      int
-	fresh     bool // nothing was added since the turn
+	fresh     bool           // nothing was added since the turn
+	direct    *journal.Batch // documents of the open transaction that are not combined, sent as they come; nil: none yet
 	at        positions
 	taken     suspects // inputs of the open transaction, should it fail
 	inputs    int
@@ -55,6 +57,9 @@ func openOutlet(ctx context.Context, e *env, target *collection.Collection, stat
 }
 
 func (o *outlet) close() {
+	if o.direct != nil {
+		o.direct.Abandon()
+	}
 	for _, c := range o.combiners {
 		if c != nil {
 			c.Close()
@@ -91,23 +96,58 @@ func (o *outlet) took(s *source, key string, seq uint64, alone bool) (verdict, e
 		o.taken.add(key, seq)
 	}
 	e, c, limit := o.env, o.combiner(), o.limit()
-	e.widest = max(e.widest, o.outputs)
-	if c.Keys() > limit {
+	if key != "" { // else the input was asked whether it fits
+		e.widest = max(e.widest, o.outputs)
+	}
+	messages, bytes := c.Keys(), c.Bytes()
+	if o.direct != nil {
+		messages, bytes = messages+o.direct.Len(), bytes+o.direct.Bytes()
+	}
+	if messages > limit {
 		if o.inputs == 1 {
 			return more, &OutputError{Collection: s.collection.Name, Seq: seq, Outputs: o.outputs, Limit: limit}
 		}
 		return more, errOverflow
 	}
-	cramped := e.room > 0 && (o.inputs >= e.room || c.Keys() >= e.room)
-	if alone || cramped || c.Keys()+e.widest > limit || c.Bytes() >= e.limits.BatchBytes {
+	cramped := e.room > 0 && (o.inputs >= e.room || messages >= e.room)
+	if alone || cramped || messages+e.widest > limit || bytes >= e.limits.BatchBytes {
 		return full, nil
 	}
 	return more, nil
 }
 
+// fits says whether so many more documents surely find room in the open
+// transaction.
+func (o *outlet) fits(documents int) bool {
+	n := documents
+	if !o.fresh {
+		n += o.combiner().Keys()
+	}
+	if o.direct != nil {
+		n += o.direct.Len()
+	}
+	return n <= o.limit()
+}
+
+// put sends a document on its way that was checked already, uncombined.
+func (o *outlet) put(subject string, raw []byte, d *document.Doc) error {
+	if o.direct == nil {
+		o.direct = o.env.conn.NewBatch(o.shard.stream)
+	}
+	if err := o.direct.Add(journal.Outgoing{Subject: subject, Data: raw}); err != nil {
+		return err
+	}
+	o.wrote.add(len(raw))
+	o.observer.add(d)
+	return nil
+}
+
 // drain closes the open transaction: its documents are reduced and sent.
 func (o *outlet) drain(ctx context.Context) (transaction, error) {
-	t := transaction{batch: o.env.conn.NewBatch(o.shard.stream), positions: o.at.clone()}
+	t := transaction{batch: o.direct, positions: o.at.clone()}
+	if o.direct = nil; t.batch == nil {
+		t.batch = o.env.conn.NewBatch(o.shard.stream)
+	}
 	var subject []byte
 	rejected := 0
 	err := o.combiner().Drain(func(c collection.Combined) (err error) {
