@@ -1,0 +1,262 @@
+package http
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/collection"
+)
+
+// maxKeyLength bounds an idempotency key, in bytes.
+const maxKeyLength = 512
+
+// ServeHTTP answers one request.
+func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	t := l.table.Load()
+	at := t.find(r.URL.Path)
+	switch {
+	case at == nil:
+		send(w, notFound(t, r))
+	case at.session == nil:
+		send(w, notRunning())
+	default:
+		at.session.serve(w, r, at.binding)
+	}
+}
+
+// serve answers a request to a path of the session.
+func (s *session) serve(w http.ResponseWriter, r *http.Request, index int) {
+	if s.allowOrigin(w, r) {
+		return
+	}
+	h := &hold{budget: &s.budget}
+	p, refused := s.receive(r, index, h)
+	if refused != nil {
+		h.release()
+		send(w, refused)
+		return
+	}
+	s.answer(w, r, p)
+}
+
+// answer waits until a request is durable, and says so.
+func (s *session) answer(w http.ResponseWriter, r *http.Request, p *pending) {
+	if p.count == 0 {
+		p.intake.hold.release()
+		send(w, stored(known{}, false))
+		return
+	}
+	earlier, wait, err := s.submit(p)
+	if wait != p {
+		p.intake.hold.release()
+	}
+	switch {
+	case err != nil:
+		send(w, notRunning())
+		return
+	case wait == nil:
+		send(w, stored(earlier, true))
+		return
+	}
+	defer s.answers.Done()
+	// The body is read: the time for that must not end the wait.
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{})
+	timer := time.NewTimer(s.settings.timeout)
+	defer timer.Stop()
+	select {
+	case <-r.Context().Done(): // nobody reads an answer
+		return
+	case <-timer.C:
+		send(w, tooSlow(s.settings.timeout))
+		return
+	case <-wait.done:
+	}
+	said := stored(known{documents: wait.count}, wait != p)
+	if !wait.durable {
+		said = interrupted()
+	}
+	// Close waits until this answer is on its way, but not for a client that
+	// reads nothing.
+	_ = c.SetWriteDeadline(time.Now().Add(farewell))
+	send(w, said)
+	_ = c.Flush()
+}
+
+// receive reads a request and checks its documents.
+func (s *session) receive(r *http.Request, index int, h *hold) (*pending, *reply) {
+	form, refused := s.admit(r)
+	if refused != nil {
+		return nil, refused
+	}
+	body, refused := s.body(r, h)
+	if refused != nil {
+		return nil, refused
+	}
+	b := &s.bindings[index]
+	now := s.now()
+	p := &pending{binding: index, done: make(chan struct{})}
+	key := r.Header.Get(s.settings.keyHeader)
+	if key != "" {
+		if len(key) > maxKeyLength {
+			return nil, failure(http.StatusBadRequest, "idempotency-key", fmt.Sprintf("the header %s has %d bytes, at most %d are allowed", s.settings.keyHeader, len(key), maxKeyLength))
+		}
+		p.keyed, p.known = true, known{key: hashKey(b.stateKey, r.URL.Path, key), at: now.Unix()}
+		if earlier, ok := s.lookup(p.known.key); ok {
+			return nil, stored(earlier, true)
+		}
+	}
+	checker, _ := b.checkers.Get().(*collection.Checker)
+	defer b.checkers.Put(checker)
+	in := &intake{checker: checker, limits: s.limits, hold: h, meta: newMetadata(&b.resource.Meta, b.collection.Name, r, &b.pattern, key, now)}
+	var err error
+	if form == formLines {
+		err = in.lines(body)
+	} else {
+		err = in.document(body)
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if in.invalid > 0 {
+		return nil, invalid(in)
+	}
+	in.checker, in.free = nil, nil
+	p.intake, p.count = in, len(in.placed)
+	p.known.documents = p.count
+	return p, nil
+}
+
+type form int
+
+const (
+	formJSON form = iota
+	formLines
+)
+
+// admit refuses what can be refused before a body is read.
+func (s *session) admit(r *http.Request) (form, *reply) {
+	if r.Method != http.MethodPost {
+		return 0, notAllowed()
+	}
+	if !s.authorized(r) {
+		return 0, unauthorized("the request has no known token", len(s.settings.tokens) > 0)
+	}
+	form, ok := contentType(r.Header.Get("Content-Type"))
+	if !ok {
+		return 0, failure(http.StatusUnsupportedMediaType, "content-type", "the Content-Type must be application/json for one document or an array, or application/x-ndjson for a document a line; text is UTF-8")
+	}
+	if r.ContentLength > int64(s.settings.requestBytes) {
+		return 0, s.tooLarge()
+	}
+	return form, nil
+}
+
+// authorized compares in constant time, whichever token it is.
+func (s *session) authorized(r *http.Request) bool {
+	if len(s.settings.tokens) == 0 {
+		return true
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	given := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	good := 0
+	for _, known := range s.settings.tokens {
+		sum := sha256.Sum256([]byte(known))
+		good |= subtle.ConstantTimeCompare(given[:], sum[:])
+	}
+	return good == 1 && strings.EqualFold(scheme, "Bearer")
+}
+
+// contentType says how documents stand in a body.
+func contentType(header string) (form, bool) {
+	if header == "application/json" {
+		return formJSON, true
+	}
+	media, parameters, err := mime.ParseMediaType(header)
+	if err != nil || parameters["charset"] != "" && !strings.EqualFold(parameters["charset"], "utf-8") {
+		return 0, false
+	}
+	switch {
+	case media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"):
+		return formJSON, true
+	case slices.Contains([]string{"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}, media):
+		return formLines, true
+	}
+	return 0, false
+}
+
+// body reads the request's body, checks its signature, and unpacks it.
+func (s *session) body(r *http.Request, h *hold) ([]byte, *reply) {
+	body, err := h.read(r.Body, r.ContentLength, s.settings.requestBytes)
+	if err != nil {
+		return nil, s.unread(err)
+	}
+	if s.settings.signature != nil {
+		if err := s.settings.signature.verify(r.Header, body, s.now()); err != nil {
+			return nil, unauthorized(err.Error(), false)
+		}
+	}
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+		return body, nil
+	case "gzip":
+		body, err = h.unzip(&s.zipped, body, s.settings.requestBytes)
+		if err != nil {
+			return nil, s.unread(err)
+		}
+		return body, nil
+	default:
+		return nil, failure(http.StatusUnsupportedMediaType, "content-encoding", "the Content-Encoding must be gzip, or be left out")
+	}
+}
+
+// unread says why a body was not read.
+func (s *session) unread(err error) *reply {
+	switch {
+	case errors.Is(err, errTooLarge):
+		return s.tooLarge()
+	case errors.Is(err, errBusy):
+		return busy()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return failure(http.StatusRequestTimeout, "body", fmt.Sprintf("the body did not come within %s", bodyTimeout))
+	}
+	return failure(http.StatusBadRequest, "body", "the body could not be read: "+err.Error())
+}
+
+func (s *session) tooLarge() *reply {
+	return failure(http.StatusRequestEntityTooLarge, "request-too-large", fmt.Sprintf("the body has more than %d bytes: send several requests, or raise maxRequestBytes of the endpoint", s.settings.requestBytes))
+}
+
+// allowOrigin lets web pages of allowed origins read the answer, and answers
+// the question whether they may post.
+func (s *session) allowOrigin(w http.ResponseWriter, r *http.Request) (answered bool) {
+	origin := r.Header.Get("Origin")
+	if origin == "" || len(s.settings.origins) == 0 {
+		return false
+	}
+	header := w.Header()
+	header.Add("Vary", "Origin")
+	if !slices.Contains(s.settings.origins, origin) && !slices.Contains(s.settings.origins, "*") {
+		return false
+	}
+	header.Set("Access-Control-Allow-Origin", origin)
+	header.Set("Access-Control-Expose-Headers", "Retry-After, "+replayedHeader)
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	header.Set("Access-Control-Allow-Methods", http.MethodPost)
+	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
+		header.Set("Access-Control-Allow-Headers", asked)
+	}
+	header.Set("Access-Control-Max-Age", "600")
+	w.WriteHeader(http.StatusNoContent)
+	return true
+}
