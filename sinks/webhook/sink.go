@@ -1,0 +1,92 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"weir/sinks"
+)
+
+// Sink sends documents to HTTP endpoints.
+type Sink struct{}
+
+// New returns the sink.
+func New() Sink { return Sink{} }
+
+var _ sinks.Sink = Sink{}
+
+// Spec describes the endpoint's configuration and its resources.
+func (Sink) Spec() sinks.Spec {
+	return sinks.Spec{ConfigSchema: json.RawMessage(configSchema), ResourceSchema: json.RawMessage(resourceSchema)}
+}
+
+// Validate checks configuration and resources. Nothing is sent.
+func (Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Validated, error) {
+	var v sinks.Validated
+	if _, err := parseConfig(r.Config); err != nil {
+		return v, err
+	}
+	paths := map[string]string{}
+	for i := range r.Bindings {
+		b := &r.Bindings[i]
+		path, err := parseResource(b.Resource)
+		if err != nil {
+			return v, fmt.Errorf("webhook: binding %d (%s): %w", i, b.Collection.Name, err)
+		}
+		if len(b.FieldConfig) > 0 {
+			return v, fmt.Errorf("webhook: binding %d (%s): fields have no configuration here: leave it out", i, b.Collection.Name)
+		}
+		if other, ok := paths[path]; ok {
+			return v, fmt.Errorf("webhook: binding %d (%s): path %q is that of %s too: give each binding its own", i, b.Collection.Name, path, other)
+		}
+		paths[path] = b.Collection.Name
+		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{ResourcePath: []string{path}, Delta: true, Constraints: constraints(&b.Collection)})
+	}
+	return v, ctx.Err()
+}
+
+// constraints let the document be sent as it is, and nothing else of it.
+func constraints(c *sinks.Collection) map[string]sinks.Constraint {
+	out := map[string]sinks.Constraint{}
+	for _, p := range c.Projections {
+		switch {
+		case p.Ptr == "":
+			out[p.Field] = sinks.Constraint{Type: sinks.LocationRequired, Reason: "documents are sent as they are"}
+		case p.PrimaryKey:
+			out[p.Field] = sinks.Constraint{Type: sinks.FieldOptional, Reason: "the key keeps documents in order"}
+		default:
+			out[p.Field] = sinks.Constraint{Type: sinks.FieldForbidden, Reason: "documents are sent as they are, not as fields: derive a collection that has what the endpoint shall see"}
+		}
+	}
+	return out
+}
+
+// Apply has nothing to make.
+func (Sink) Apply(ctx context.Context, _ sinks.ApplyRequest) (sinks.Applied, error) {
+	return sinks.Applied{}, ctx.Err()
+}
+
+// Open begins a session. Former ones are not fenced by the endpoint: the
+// worker's checkpoint is.
+func (Sink) Open(ctx context.Context, r sinks.OpenRequest) (sinks.Session, sinks.Opened, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, sinks.Opened{}, err
+	}
+	s, err := parseConfig(r.Config)
+	if err != nil {
+		return nil, sinks.Opened{}, err
+	}
+	out := &session{settings: s, client: newClient(s), lanes: make([]lane, s.lanes), now: now, pause: pause}
+	for i := range r.Bindings {
+		b := &r.Bindings[i]
+		path, err := parseResource(b.Resource)
+		if err != nil {
+			return nil, sinks.Opened{}, fmt.Errorf("webhook: binding %d (%s): %w", i, b.Collection.Name, err)
+		}
+		to := target{name: r.Task + "\x00" + b.StateKey, collection: b.Collection.Name}
+		to.url, to.shown = s.at(path)
+		out.targets = append(out.targets, to)
+	}
+	return out, sinks.Opened{}, nil
+}
