@@ -17,9 +17,11 @@ import (
 	"weir/sinks"
 	"weir/sinks/postgres"
 	"weir/sinks/sqlite"
+	"weir/sinks/webhook"
 	"weir/sources"
 	filesource "weir/sources/files"
 	"weir/sources/generator"
+	httpsource "weir/sources/http"
 )
 
 // version is set by release builds (-ldflags "-X main.version=...").
@@ -73,12 +75,12 @@ func root() *cobra.Command {
 // sinkRegistry holds the built-in materializations. This and sourceRegistry
 // are the only places that name them.
 func sinkRegistry() sinks.Registry {
-	return sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New()}
+	return sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New(), "webhook": webhook.New()}
 }
 
 // sourceRegistry holds the built-in captures.
 func sourceRegistry() sources.Registry {
-	return sources.Registry{"files": filesource.New(), "generator": generator.New()}
+	return sources.Registry{"files": filesource.New(), "generator": generator.New(), "http": httpsource.New()}
 }
 
 // usageError is a command line that is wrong.
