@@ -61,6 +61,12 @@ func (l *limits) rows(batches []int) []row {
 		)
 	}
 	return append(rows,
+		row{Name: limitName("append", httpClients), Run: func(ctx context.Context, m *meter) (sample, error) {
+			some := *m
+			some.Documents = max(m.Documents/4, 1)
+			return l.runAppend(ctx, &some, httpClients)
+		}},
+		row{Name: limitCommit, Run: l.runCommit},
 		row{Name: limitRead, Run: l.runRead},
 		row{Name: limitPublish, Run: l.runPublish},
 		row{Name: limitLatency, Run: l.runLatency},
@@ -197,6 +203,21 @@ func (l *limits) runLatency(ctx context.Context, m *meter) (sample, error) {
 	})
 	source.Stop()
 	return s, errors.Join(err, <-piped)
+}
+
+// runCommit writes single documents at a steady rate, each in a batch with its
+// marker, and takes the time until that is answered.
+func (l *limits) runCommit(ctx context.Context, m *meter) (sample, error) {
+	out, drop, err := l.stream(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	defer drop()
+	w := newWriter(l.nc, out)
+	return m.paced(ctx, func(i int) error {
+		d := l.orders.at(i)
+		return errors.Join(w.add(out+d.tail, d.json), w.commit())
+	}, w.wait)
 }
 
 // pipeEach moves one document a batch until source is stopped.

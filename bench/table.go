@@ -15,6 +15,7 @@ const (
 	limitRead    = "limit: read, one pull consumer"
 	limitPublish = "limit: single publishes, many on their way"
 	limitLatency = "limit: latency, one document a batch"
+	limitCommit  = "limit: latency, one document written in a fenced batch"
 )
 
 // limitName of the rows that come once for each size of a batch.
@@ -212,7 +213,7 @@ func (r report) writeMultiples(w io.Writer) {
 }
 
 func (r report) writeLatencies(w io.Writer) {
-	fmt.Fprintln(w, "\npublish until the derived document is read\tp50 ms\tp99 ms\tmax ms\tclient us\tserver us")
+	fmt.Fprintln(w, "\nof one document at a steady rate\tp50 ms\tp99 ms\tmax ms\tclient us\tserver us")
 	for _, row := range r.Rows {
 		if l := row.Latency; l != nil {
 			fmt.Fprintf(w, "%s\t%.2f\t%.2f\t%.2f\t%.0f\t%.0f\n", row.Name, l.P50, l.P99, l.Max, row.Client, row.Server)

@@ -176,15 +176,16 @@ func (w *weirRows) rows(batches []int) []row {
 		rows = append(rows, row{Name: fmt.Sprintf("weir: append, batches of %d", size), Limits: []string{limitName("append", size)},
 			Run: func(ctx context.Context, m *meter) (sample, error) { return w.runAppend(ctx, m, size) }})
 	}
-	return rows
+	return append(rows, w.httpRows(batches)...)
 }
 
 // prepare publishes the source collection alone and fills it; publish then
-// adds what is derived from it. drop removes all of it.
-func (w *weirRows) prepare(ctx context.Context, text string, n int) (prefix string, publish func() error, drop func(), err error) {
+// adds what is derived from it. drop removes all of it. The text is a format of
+// the prefix, a file for a table, and more.
+func (w *weirRows) prepare(ctx context.Context, text string, n int, more ...any) (prefix string, publish func() error, drop func(), err error) {
 	w.made++
 	prefix = "bench" + strconv.Itoa(w.made)
-	c, err := loadCatalog(fmt.Sprintf(text, prefix, prefix+".db"))
+	c, err := loadCatalog(fmt.Sprintf(text, append([]any{prefix, prefix + ".db"}, more...)...))
 	if err != nil {
 		return "", nil, nil, err
 	}

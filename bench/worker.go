@@ -16,6 +16,8 @@ import (
 	"weir/sinks"
 	"weir/sinks/postgres"
 	"weir/sinks/sqlite"
+	"weir/sources"
+	"weir/sources/http"
 	"weir/worker"
 )
 
@@ -44,7 +46,10 @@ func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) (err err
 		return err
 	}
 	defer conn.Close()
-	w, err := worker.New(ctx, worker.Options{Conn: conn, Sinks: sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New()}, DataDir: dir, TempDir: dir})
+	w, err := worker.New(ctx, worker.Options{
+		Conn: conn, Sinks: sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New()}, Sources: sources.Registry{"http": http.New()},
+		DataDir: dir, TempDir: dir,
+	})
 	if err != nil {
 		cancel()
 		return err
