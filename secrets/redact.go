@@ -65,9 +65,13 @@ func (r *Redactor) Add(values ...string) {
 }
 
 // parts gives what of a value is secret by itself: the value, its longer lines,
-// and a URL's user, if that is a token, and password.
+// what follows the scheme of an Authorization header, and a URL's user, if that
+// is a token, and password.
 func parts(value string) []string {
 	out := []string{value}
+	if scheme, rest, ok := strings.Cut(value, " "); ok && slices.Contains([]string{"basic", "bearer", "token"}, strings.ToLower(scheme)) {
+		out = append(out, strings.TrimSpace(rest))
+	}
 	if strings.ContainsAny(value, "\r\n") {
 		for _, line := range strings.FieldsFunc(value, func(c rune) bool { return c == '\r' || c == '\n' }) {
 			if len(line) >= longLine {

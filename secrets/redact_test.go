@@ -44,11 +44,12 @@ func TestTextsOfAllForms(t *testing.T) {
 
 func TestWhatBelongsToAValue(t *testing.T) {
 	var r Redactor
-	r.Add("postgres://me:pass%20word@db/orders", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nshort\n-----END KEY-----", "abc", "")
+	r.Add("postgres://me:pass%20word@db/orders", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\nshort\n-----END KEY-----", "abc", "", "Bearer t0ken-1")
 	for text, want := range map[string]string{
 		"me, pass word":                  "me, ***",
 		"pass%20word":                    "***",
 		"line MIIEvQIBADANBgkqhkiG9w0B.": "line ***.",
+		"token t0ken-1":                  "token ***",
 		"abc and short":                  "abc and short",
 	} {
 		if got := r.Text(text); got != want {

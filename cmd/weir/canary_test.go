@@ -227,6 +227,9 @@ func canaryCatalog(t *testing.T) (flow string, tasks []string) {
 				task := fmt.Sprintf("a/%s-%s-%s-%d", section, kind, name, i)
 				b := maps.Clone(binding)
 				b["resource"] = fill(t, resource, "x")
+				if text, ok := resources[kind]; ok {
+					b["resource"] = json.RawMessage(text)
+				}
 				to[task] = map[string]any{"endpoint": map[string]any{kind: endpoint}, "bindings": []any{b}}
 				tasks = append(tasks, task)
 			}
@@ -256,12 +259,21 @@ func canaryCatalog(t *testing.T) (flow string, tasks []string) {
 // for the secret. Without one, the configuration has what its schema requires.
 var plausible = map[string][]string{
 	"files": {`{"url":"s3://acme/in?region=x&endpoint=http://127.0.0.1:1","credentials":{"accessKeyId":"id","secretAccessKey":"SECRET","sessionToken":"SECRET"}}`},
+	"http":  {`{"listen":"127.0.0.1:0","tokens":["SECRET"]}`},
+	"nats": {
+		`{"url":"nats://127.0.0.1:1","user":"u","password":"SECRET"}`,
+		`{"url":"nats://127.0.0.1:1","token":"SECRET"}`,
+	},
+	"webhook": {`{"url":"http://127.0.0.1:1","headers":{"Authorization":"Bearer SECRET"},"signingSecrets":["SECRET"]}`},
 	"postgres": {
 		`{"address":"127.0.0.1:1","database":"d","user":"u","password":"SECRET"}`,
 		`{"url":"postgres://u:SECRET@127.0.0.1:1/d?sslmode=disable"}`,
 		`{"url":"SECRET"}`,
 	},
 }
+
+// resources of kinds whose schema cannot tell what one looks like.
+var resources = map[string]string{"http": `{"path":"/in"}`, "webhook": `{"path":"/out"}`, "nats": `{"subject":"canary.out"}`}
 
 // configurations of a kind of endpoint.
 func configurations(t *testing.T, kind string, schema json.RawMessage, secret string) (all []any) {
@@ -280,6 +292,10 @@ func replaceSecret(v any, secret string) any {
 	switch v := v.(type) {
 	case string:
 		return strings.ReplaceAll(v, "SECRET", secret)
+	case []any:
+		for i := range v {
+			v[i] = replaceSecret(v[i], secret)
+		}
 	case map[string]any:
 		for name := range v {
 			v[name] = replaceSecret(v[name], secret)
@@ -303,6 +319,12 @@ func fill(t *testing.T, schema json.RawMessage, secret string) any {
 // filled says, too, whether the value holds a secret.
 func filled(s map[string]any, secret string) (value any, secretive bool) {
 	if s["secret"] == true {
+		switch s["type"] {
+		case "array":
+			return []any{secret}, true
+		case "object":
+			return map[string]any{"Authorization": secret}, true
+		}
 		return secret, true
 	}
 	for _, keyword := range []string{"const", "default"} {
