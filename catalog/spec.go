@@ -156,6 +156,11 @@ type Endpoint struct {
 	Config json.RawMessage `json:"config"` // a JSON object
 }
 
+// LocalEndpoint is the kind of endpoints whose connector is a program. Their
+// configuration has beside what was written the directory of the file where it
+// was, `dir`, which the program is started in.
+const LocalEndpoint = "local"
+
 // Capture brings documents from an endpoint into collections.
 type Capture struct {
 	Name     string           `json:"name"`

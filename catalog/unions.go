@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -197,8 +198,12 @@ func (e *endpointFile) decode(l *loader, p *place) {
 	}
 	e.Kind = p.node.members[0].name
 	switch e.Kind {
-	case "connector", "local", "dekaf":
-		l.later(p.name(e.Kind), "an endpoint of kind "+e.Kind, "use a connector that is built in, as in: endpoint: { sqlite: { path: totals.db } }")
+	case "connector", "dekaf":
+		l.later(p.name(e.Kind), "an endpoint of kind "+e.Kind, "use a connector that is built in, as in: endpoint: { sqlite: { path: totals.db } }, or a program: endpoint: { local: { command: [./connector] } }")
+	case LocalEndpoint:
+		var local localFile
+		l.decodeStruct(p.must(e.Kind), reflect.ValueOf(&local).Elem())
+		e.Config = l.localConfig(p.must(e.Kind), &local)
 	case "":
 		l.errorf(p.name(""), "as in: endpoint: { sqlite: { path: totals.db } }", "the kind of connector is empty")
 	default:
@@ -211,9 +216,40 @@ func (e *endpointFile) decode(l *loader, p *place) {
 func (*endpointFile) describe() shapeText {
 	return shapeText{
 		"type": "object", "minProperties": 1, "maxProperties": 1,
-		"propertyNames":        shapeText{"not": shapeText{"enum": []any{"connector", "local", "dekaf", ""}}},
+		"propertyNames":        shapeText{"not": shapeText{"enum": []any{"connector", "dekaf", ""}}},
+		"properties":           shapeText{LocalEndpoint: structSchema(reflect.TypeFor[localFile]())},
 		"additionalProperties": objectOrFile("The name of a file that holds the configuration, relative to this file."),
 	}
+}
+
+// localFile is a connector that is a program.
+type localFile struct {
+	located
+	Command  []string          `flow:"command,required" hint:"the program and its arguments, as in: command: [python3, connector.py]" doc:"The program and its arguments. It is started in the directory of this file, without a shell."`
+	Config   *jsonObject       `flow:"config" doc:"What the connector is configured with, or the name of a file that holds it. It is told on its standard input."`
+	Env      map[string]string `flow:"env" doc:"Environment variables of the program, beside PATH, HOME, TMPDIR and LANG. They are no place for secrets."`
+	Protobuf offFlag           `flow:"protobuf" doc:"Only false: messages are lines of JSON."`
+}
+
+// localConfig is what the connector gets of it: what was written, and where.
+func (l *loader) localConfig(p *place, f *localFile) json.RawMessage {
+	if at, ok := p.field("command"); ok && at.node.kind == kindArray && len(f.Command) == 0 {
+		l.errorf(at, "the program and its arguments, as in: command: [python3, connector.py]", "command is empty")
+	}
+	config := json.RawMessage("{}")
+	if f.Config != nil && len(f.Config.Text) > 0 {
+		config = f.Config.Text
+	}
+	text, err := json.Marshal(struct {
+		Command []string          `json:"command"`
+		Config  json.RawMessage   `json:"config"`
+		Env     map[string]string `json:"env,omitempty"`
+		Dir     string            `json:"dir"`
+	}{f.Command, config, f.Env, filepath.Dir(p.file.abs)})
+	if err != nil {
+		panic("catalog: " + err.Error()) // text, and JSON that was read
+	}
+	return text
 }
 
 // depth is a number of levels, or true for all and false for none.

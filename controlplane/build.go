@@ -118,7 +118,7 @@ func captureRequest(dataDir string, c *catalog.Catalog, spec *catalog.Capture) s
 	r := sources.ValidateRequest{Task: spec.Name, Config: spec.Endpoint.Config, DataDir: dataDir}
 	for _, b := range spec.Bindings {
 		if !b.Disable {
-			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: b.Target, Key: c.Collections[b.Target].Key}})
+			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: b.Target, Key: c.Collections[b.Target].Key, Schema: c.Collections[b.Target].Schema.Bundle()}})
 		}
 	}
 	return r

@@ -81,7 +81,10 @@ type Constraint struct {
 // Describe gives what a sink needs to know of a collection whose documents
 // have the given shape.
 func Describe(spec *catalog.Collection, shape *schema.Shape) (Collection, error) {
-	c := Collection{Name: spec.Name, Key: spec.Key}
+	c := Collection{Name: spec.Name, Key: spec.Key, Schema: spec.Schema.Bundle()}
+	if spec.ReadSchema != nil {
+		c.Schema = spec.ReadSchema.Bundle()
+	}
 	var err error
 	if c.Projections, err = Projections(spec.Key, spec.Projections, shape); err != nil {
 		return c, fmt.Errorf("collection %s: %w", spec.Name, err)

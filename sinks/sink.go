@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"weir/collection"
 	"weir/document"
 )
@@ -93,7 +95,8 @@ type Session interface {
 	// called, on the calling goroutine and in any order, once for each key
 	// that the endpoint holds, with the key's index; unknown keys are left
 	// out. The document passed to loaded is the receiver's to keep; keys
-	// remain the caller's after Load returns. An error of loaded ends the
+	// remain the caller's after Load returns. A Session that is a Flusher may
+	// call loaded later. An error of loaded ends the
 	// Load and is returned.
 	Load(ctx context.Context, binding int, keys [][]byte, loaded func(i int, doc []byte) error) error
 
@@ -124,6 +127,15 @@ type Session interface {
 	Close() error
 }
 
+// A Flusher is a Session whose Load only asks: what the endpoint holds comes
+// until Flush returns.
+type Flusher interface {
+	// Flush is called by the owner once a transaction, behind its Loads and
+	// before its first Store, unless nothing was loaded. The loaded functions of
+	// these Loads are called until it returns, on the calling goroutine.
+	Flush(ctx context.Context) error
+}
+
 // Spec describes a sink to whoever writes and checks catalogs.
 type Spec struct {
 	ConfigSchema   json.RawMessage `json:"configSchema"`         // JSON schema of the endpoint's configuration
@@ -137,6 +149,8 @@ type Collection struct {
 	Name        string       `json:"name"`
 	Key         []string     `json:"key"`         // JSON pointers
 	Projections []Projection `json:"projections"` // sorted by field, each field once
+
+	Schema json.RawMessage `json:"-"` // of documents that are read, self-contained
 }
 
 // Projection finds the projection of a field.
@@ -179,6 +193,11 @@ type ValidateRequest struct {
 	Config   json.RawMessage
 	DataDir  string // relative paths of a configuration are relative to it
 	Bindings []Binding
+	Log      *zap.Logger // of the task, for what a connector has to tell beside its errors; nil: nobody listens
+
+	// Starts says that a published task starts: a publication has validated the
+	// same before, so what fails now may pass by itself.
+	Starts bool
 }
 
 // Validated answers a ValidateRequest, in the request's order.
@@ -200,7 +219,8 @@ type ApplyRequest struct {
 	Config   json.RawMessage
 	DataDir  string
 	Bindings []Binding
-	DryRun   bool // only say what would be done, as far as the endpoint can be looked at
+	Log      *zap.Logger // of the task, for what a connector has to tell beside its errors; nil: nobody listens
+	DryRun   bool        // only say what would be done, as far as the endpoint can be looked at
 
 	// State and Keep are those of an OpenRequest; nil in a dry run.
 	State json.RawMessage
@@ -234,6 +254,7 @@ type OpenRequest struct {
 	Config   json.RawMessage
 	DataDir  string
 	Bindings []Binding // Session methods name a binding by its index here
+	Log      *zap.Logger
 
 	// State and Keep are for sinks that keep a state of their own, and only
 	// where the spec does not say ExactlyOnce. State is what Keep was given last;

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 
+	"go.uber.org/zap"
+
 	"weir/collection"
 	"weir/document"
 )
@@ -165,7 +167,8 @@ type Collection struct {
 // DiscoverRequest asks what an endpoint has.
 type DiscoverRequest struct {
 	Config  json.RawMessage
-	DataDir string // relative paths of a configuration are relative to it
+	DataDir string      // relative paths of a configuration are relative to it
+	Log     *zap.Logger // for what a connector has to tell beside its errors; nil: nobody listens
 }
 
 // Discovered answers a DiscoverRequest.
@@ -189,6 +192,11 @@ type ValidateRequest struct {
 	Config   json.RawMessage
 	DataDir  string
 	Bindings []Binding
+	Log      *zap.Logger
+
+	// Starts says that a published task starts: a publication has validated the
+	// same before, so what fails now may pass by itself.
+	Starts bool
 }
 
 // Validated answers a ValidateRequest, in the request's order.
@@ -208,6 +216,7 @@ type ApplyRequest struct {
 	Config   json.RawMessage
 	DataDir  string
 	Bindings []Binding
+	Log      *zap.Logger
 }
 
 // Applied says in one line for people what Apply did; empty when there was
@@ -233,4 +242,5 @@ type OpenRequest struct {
 type Limits struct {
 	Documents     int // in one batch
 	DocumentBytes int // of one document's text
+	Log           *zap.Logger
 }

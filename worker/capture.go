@@ -124,13 +124,13 @@ func openCaptureOutlet(ctx context.Context, e *env, s captureSpec, target *colle
 
 // prepareSource validates the capture and prepares its endpoint.
 func prepareSource(ctx context.Context, e *env, s captureSpec, target *collection.Collection) (sources.OpenRequest, error) {
-	r := sources.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: s.spec.Endpoint.Config}
+	r := sources.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: s.spec.Endpoint.Config, Log: e.log}
 	for _, b := range s.spec.Bindings {
 		if !b.Disable {
-			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: target.Name, Key: target.Spec.Key, Writes: target}})
+			r.Bindings = append(r.Bindings, sources.Binding{Resource: b.Resource, Collection: sources.Collection{Name: target.Name, Key: target.Spec.Key, Schema: target.Spec.Schema.Bundle(), Writes: target}})
 		}
 	}
-	validated, err := s.source.Validate(ctx, sources.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
+	validated, err := s.source.Validate(ctx, sources.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings, Log: r.Log, Starts: true})
 	if err != nil {
 		return r, fromConnector("validate", err)
 	}
@@ -144,7 +144,7 @@ func prepareSource(ctx context.Context, e *env, s captureSpec, target *collectio
 			i++
 		}
 	}
-	applied, err := s.source.Apply(ctx, sources.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings})
+	applied, err := s.source.Apply(ctx, sources.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings, Log: r.Log})
 	if err != nil {
 		return r, fromConnector("apply", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"weir/collection"
 	"weir/journal"
+	"weir/sinks"
 )
 
 // keeper keeps the checkpoint of a materialization whose endpoint keeps
@@ -20,6 +21,7 @@ type keeper struct {
 	key      string
 	revision uint64
 	kept     checkpoint
+	told     bool // the sink has kept the checkpoint of this commit itself
 }
 
 // claimKeeper takes the checkpoint over, and gives where it stands.
@@ -54,8 +56,33 @@ func claimKeeper(ctx context.Context, e *env) (*keeper, error) {
 	return k, nil
 }
 
-// keep makes positions durable, whose rows are.
+// keepState makes a sink's state durable, with a checkpoint unless that is nil.
+func (k *keeper) keepState(ctx context.Context, text []byte, state json.RawMessage) error {
+	if text != nil {
+		c, err := decodeSinkCheckpoint(text)
+		if err != nil {
+			return err
+		}
+		k.kept.Txn++
+		k.kept.Positions, k.told = c.Positions, true
+	}
+	k.kept.State = state
+	err := k.write(ctx)
+	if errors.Is(err, journal.ErrConflict) {
+		return fmt.Errorf("%w: %w", sinks.ErrFenced, err)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the connector's state: %w", err)
+	}
+	return nil
+}
+
+// keep makes positions durable, whose rows are, unless the sink did.
 func (k *keeper) keep(ctx context.Context, at positions) error {
+	if k.told {
+		k.told = false
+		return nil
+	}
 	k.kept.Txn++
 	k.kept.Positions = at
 	if err := k.write(ctx); err != nil {

@@ -25,7 +25,8 @@ const (
 type materialization struct {
 	env      *env
 	session  sinks.Session
-	keeper   *keeper // of an endpoint that keeps no checkpoint; nil: it does
+	keeper   *keeper // of a sink that may keep no checkpoint, or has a state of its own; nil: it keeps both
+	exactly  bool    // the endpoint keeps the checkpoint
 	bindings []*binding
 
 	turn   int  // of the combiners that the open transaction fills
@@ -57,6 +58,12 @@ type sinkCheckpoint struct {
 // runMaterialization is one start of a materialization's shard.
 func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Materialization, sink sinks.Sink, known collections) error {
 	m := &materialization{env: e, fresh: true, taken: suspects{}}
+	var err error
+	if !sink.Spec().ExactlyOnce {
+		if m.keeper, err = claimKeeper(ctx, e); err != nil {
+			return err
+		}
+	}
 	request, err := m.prepare(ctx, spec, sink, known)
 	if err != nil {
 		return err
@@ -79,7 +86,7 @@ func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec 
 // request that opens its shard.
 func (m *materialization) prepare(ctx context.Context, spec *catalog.Materialization, sink sinks.Sink, known collections) (sinks.OpenRequest, error) {
 	e := m.env
-	r := sinks.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: spec.Endpoint.Config}
+	r := sinks.OpenRequest{Task: e.task, Shard: e.token, DataDir: e.dataDir, Config: spec.Endpoint.Config, Log: e.log}
 	var enabled []catalog.MaterializationBinding
 	for _, b := range spec.Bindings {
 		if !b.Disable {
@@ -91,13 +98,20 @@ func (m *materialization) prepare(ctx context.Context, spec *catalog.Materializa
 	}
 	var err error
 	reading := known.reading(ctx, e.conn)
-	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir}, enabled, reading)
+	r.Bindings, err = sinks.Resolve(ctx, sink, sinks.ValidateRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Log: r.Log, Starts: true}, enabled, reading)
 	if err != nil {
 		return r, fromConnector("validate", err)
 	}
-	enabled, r.Bindings, e.note, err = m.apply(ctx, sink, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings}, enabled)
+	apply := sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: r.Bindings, Log: r.Log}
+	if m.keeper != nil {
+		apply.State, apply.Keep = m.keeper.kept.State, m.keeper.keepState
+	}
+	enabled, r.Bindings, e.note, err = m.apply(ctx, sink, apply, enabled)
 	if err != nil {
 		return r, err
+	}
+	if m.keeper != nil {
+		r.State, r.Keep = m.keeper.kept.State, m.keeper.keepState
 	}
 	for i, b := range enabled {
 		c, err := reading(b.Source.Name)
@@ -150,34 +164,49 @@ func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.Ope
 	if err != nil {
 		return fromConnector("open", err)
 	}
-	m.session = session
-	m.at = positions{}
+	m.session, m.exactly = session, opened.Exactly
+	if m.at, err = m.standsAt(ctx, opened); err != nil {
+		m.close()
+		return err
+	}
+	m.at.forget(r.Bindings)
+	for _, b := range m.bindings {
+		b.loads = b.loads || opened.Loads && !b.delta
+	}
+	return nil
+}
+
+// standsAt gives how far the shard came: as the endpoint says, or as was kept
+// for it.
+func (m *materialization) standsAt(ctx context.Context, opened sinks.Opened) (positions, error) {
 	if !opened.Exactly {
-		if m.keeper, err = claimKeeper(ctx, m.env); err != nil {
-			m.close()
-			return err
+		if m.keeper == nil { // against its spec
+			var err error
+			if m.keeper, err = claimKeeper(ctx, m.env); err != nil {
+				return nil, err
+			}
 		}
-		m.at = m.keeper.kept.Positions.clone()
-		m.at.forget(r.Bindings)
-		return nil
+		return m.keeper.kept.Positions.clone(), nil
 	}
 	if opened.Checkpoint == nil {
-		return nil
+		return positions{}, nil
 	}
-	var c sinkCheckpoint
-	err = json.Unmarshal(opened.Checkpoint, &c)
+	c, err := decodeSinkCheckpoint(opened.Checkpoint)
+	if err != nil || c.Positions == nil {
+		return positions{}, err
+	}
+	return c.Positions, nil
+}
+
+func decodeSinkCheckpoint(text []byte) (c sinkCheckpoint, err error) {
+	err = json.Unmarshal(text, &c)
 	if err == nil {
 		err = checkVersion("the endpoint's checkpoint", c.V)
 	}
 	if err != nil {
-		m.close()
-		return fmt.Errorf("checkpoint: %w", err)
+		return c, fmt.Errorf("checkpoint: %w", err)
 	}
-	if c.Positions != nil {
-		m.at = c.Positions
-	}
-	m.at.forget(r.Bindings)
-	return nil
+	return c, nil
 }
 
 func (m *materialization) close() {
@@ -298,7 +327,7 @@ func (m *materialization) commit(ctx context.Context, turn int, at positions, on
 	if err := m.session.Commit(ctx, checkpoint); err != nil {
 		return fromConnector("commit", err)
 	}
-	if err := m.env.cut("sink.commit.after"); err != nil || m.keeper == nil {
+	if err := m.env.cut("sink.commit.after"); err != nil || m.exactly {
 		return err
 	}
 	if err := m.keeper.keep(ctx, at); err != nil {
@@ -318,9 +347,15 @@ func (m *materialization) loadAll(ctx context.Context, turn int) error {
 			}
 		}
 	}
-	if some {
-		m.env.counters.phases.observe(phaseLoad, time.Since(began))
+	if !some {
+		return nil
 	}
+	if f, ok := m.session.(sinks.Flusher); ok {
+		if err := f.Flush(ctx); err != nil {
+			return fromConnector("load", err)
+		}
+	}
+	m.env.counters.phases.observe(phaseLoad, time.Since(began))
 	return nil
 }
 

@@ -48,7 +48,7 @@ func backfillStartsAnew(t *testing.T, s *suite) {
 	if opened.Exactly {
 		s.store(old, doc(2, "stale"))
 	}
-	b.StateKey = sinks.StateKey(resourcePath(b), 7)
+	b.StateKey = sinks.StateKey(sinks.ResourcePath(b.StateKey), 7)
 	s.apply(b)
 	if s.Appends {
 		s.holds("things", doc(1, "a"))
@@ -70,17 +70,6 @@ func backfillStartsAnew(t *testing.T, s *suite) {
 	}
 }
 
-// resourcePath is the binding's, as its state key spells it.
-func resourcePath(b sinks.Binding) []string {
-	path, _, _ := strings.Cut(b.StateKey, ".v")
-	unescape := strings.NewReplacer("%2F", "/", "%2E", ".", "%20", " ", "%25", "%")
-	var out []string
-	for _, part := range strings.Split(path, "/") {
-		out = append(out, unescape.Replace(part))
-	}
-	return out
-}
-
 // incompatibleResources: what cannot be changed is left alone, or made anew
 // under a state key that never was.
 func incompatibleResources(t *testing.T, s *suite) {
@@ -92,7 +81,7 @@ func incompatibleResources(t *testing.T, s *suite) {
 	}
 	old, opened := s.open("0-1", b, s.binding("others", false))
 	s.commit(old, "one", `{"id":1,"v":true}`)
-	was, path := b.StateKey, resourcePath(b)
+	was, path := b.StateKey, sinks.ResourcePath(b.StateKey)
 
 	b = s.binding("things", false)
 	others := s.binding("others", false)

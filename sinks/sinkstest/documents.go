@@ -43,7 +43,7 @@ func loadReturnsStored(t *testing.T, s *suite) {
 	}
 	s.commit(session, "three")
 	stop := errors.New("stop")
-	err := session.Load(t.Context(), 0, keys, func(int, []byte) error { return stop })
+	err := load(t.Context(), session, 0, keys, func(int, []byte) error { return stop })
 	if !errors.Is(err, stop) {
 		t.Fatalf("an error of the receiver gives %v", err)
 	}

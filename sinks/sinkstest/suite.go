@@ -229,7 +229,7 @@ func (s *suite) load(session sinks.Session, keys [][]byte) map[int]string {
 	s.Helper()
 	loaded := map[int]string{}
 	var kept [][]byte
-	err := session.Load(s.Context(), 0, keys, func(i int, doc []byte) error {
+	err := load(s.Context(), session, 0, keys, func(i int, doc []byte) error {
 		if _, twice := loaded[i]; twice {
 			s.Errorf("key %x is loaded twice", keys[i])
 		}
@@ -245,6 +245,17 @@ func (s *suite) load(session sinks.Session, keys [][]byte) map[int]string {
 		}
 	}
 	return loaded
+}
+
+// load calls a session's Load as an owner does.
+func load(ctx context.Context, session sinks.Session, binding int, keys [][]byte, loaded func(i int, doc []byte) error) error {
+	if err := session.Load(ctx, binding, keys, loaded); err != nil {
+		return err
+	}
+	if f, ok := session.(sinks.Flusher); ok && len(keys) > 0 {
+		return f.Flush(ctx)
+	}
+	return nil
 }
 
 // holds compares a resource with documents.

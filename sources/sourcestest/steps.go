@@ -199,7 +199,7 @@ func secretsStaySecret(t *testing.T, s *suite) {
 	for what, broken := range s.brokenRequests() {
 		_, err := s.Source.Validate(t.Context(), broken)
 		show("validate of "+what, err)
-		_, err = s.Source.Apply(t.Context(), sources.ApplyRequest(broken))
+		_, err = s.Source.Apply(t.Context(), sources.ApplyRequest{Task: task, Config: broken.Config, DataDir: broken.DataDir, Bindings: broken.Bindings})
 		show("apply of "+what, err)
 		session, err := s.Source.Open(t.Context(), sources.OpenRequest{Task: task, Shard: "0-1", Config: broken.Config, DataDir: broken.DataDir, Bindings: broken.Bindings})
 		show("open of "+what, err)
