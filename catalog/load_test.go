@@ -263,3 +263,29 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// TestLocal: a program's configuration has the directory of the file where it
+// stands, and the configuration's own file is read.
+func TestLocal(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"flow.yaml":       "import: [sub/more.yaml]\n",
+		"sub/more.yaml":   "collections: {acmeCo/in: {schema: {type: object, properties: {id: {type: string}}, required: [id]}, key: [/id]}}\ncaptures: {acmeCo/from: {endpoint: {local: {command: [./connector, -v], config: config.yaml, env: {A: b}}}, bindings: [{resource: {}, target: acmeCo/in}]}}\n",
+		"sub/config.yaml": "rate: 7\n",
+	} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"command":["./connector","-v"],"config":{"rate":7},"env":{"A":"b"},"dir":"` + filepath.Join(dir, "sub") + `"}`
+	if got := c.Captures["acmeCo/from"].Endpoint; got.Kind != LocalEndpoint || string(got.Config) != want {
+		t.Errorf("%s %s, want %s", got.Kind, got.Config, want)
+	}
+}

@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"encoding/json"
+	"maps"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -235,6 +237,12 @@ type localFile struct {
 func (l *loader) localConfig(p *place, f *localFile) json.RawMessage {
 	if at, ok := p.field("command"); ok && at.node.kind == kindArray && len(f.Command) == 0 {
 		l.errorf(at, "the program and its arguments, as in: command: [python3, connector.py]", "command is empty")
+	}
+	for _, text := range slices.AppendSeq(slices.Clone(f.Command), maps.Values(f.Env)) {
+		if strings.Contains(text, "${env:") || strings.Contains(text, "${file:") {
+			l.errorf(p, "name the secret under config, which the program is told on its standard input", "a secret stands in command or env, where other users of the machine see it")
+			break
+		}
 	}
 	config := json.RawMessage("{}")
 	if f.Config != nil && len(f.Config.Text) > 0 {

@@ -11,6 +11,23 @@ import (
 	"weir/sinks"
 )
 
+// sinkCheckpoint is the record that the endpoint keeps for a shard.
+type sinkCheckpoint struct {
+	V         int       `json:"v"`
+	Positions positions `json:"positions,omitempty"`
+}
+
+func decodeSinkCheckpoint(text []byte) (c sinkCheckpoint, err error) {
+	err = json.Unmarshal(text, &c)
+	if err == nil {
+		err = checkVersion("the endpoint's checkpoint", c.V)
+	}
+	if err != nil {
+		return c, fmt.Errorf("checkpoint: %w", err)
+	}
+	return c, nil
+}
+
 // keeper keeps the checkpoint of a materialization whose endpoint keeps
 // none. It is written after the endpoint has confirmed the rows, so a start
 // that comes between stores them once more: at least once. Each start rewrites

@@ -49,12 +49,6 @@ type binding struct {
 	combiners [2]*collection.Combiner
 }
 
-// sinkCheckpoint is the record that the endpoint keeps for a shard.
-type sinkCheckpoint struct {
-	V         int       `json:"v"`
-	Positions positions `json:"positions,omitempty"`
-}
-
 // runMaterialization is one start of a materialization's shard.
 func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec *catalog.Materialization, sink sinks.Sink, known collections) error {
 	m := &materialization{env: e, fresh: true, taken: suspects{}}
@@ -196,17 +190,6 @@ func (m *materialization) standsAt(ctx context.Context, opened sinks.Opened) (po
 		return positions{}, err
 	}
 	return c.Positions, nil
-}
-
-func decodeSinkCheckpoint(text []byte) (c sinkCheckpoint, err error) {
-	err = json.Unmarshal(text, &c)
-	if err == nil {
-		err = checkVersion("the endpoint's checkpoint", c.V)
-	}
-	if err != nil {
-		return c, fmt.Errorf("checkpoint: %w", err)
-	}
-	return c, nil
 }
 
 func (m *materialization) close() {

@@ -16,12 +16,14 @@ import (
 	"weir/catalog"
 	"weir/sinks"
 	"weir/sinks/postgres"
+	processsink "weir/sinks/process"
 	"weir/sinks/sqlite"
 	"weir/sinks/webhook"
 	"weir/sources"
 	filesource "weir/sources/files"
 	"weir/sources/generator"
 	httpsource "weir/sources/http"
+	processsource "weir/sources/process"
 )
 
 // version is set by release builds (-ldflags "-X main.version=...").
@@ -75,13 +77,29 @@ func root() *cobra.Command {
 // sinkRegistry holds the built-in materializations. This and sourceRegistry
 // are the only places that name them.
 func sinkRegistry() sinks.Registry {
-	return sinks.Registry{"postgres": postgres.New(), "sqlite": sqlite.New(), "webhook": webhook.New()}
+	return sinks.Registry{
+		catalog.LocalEndpoint: processsink.New(noLocal()),
+		"postgres":            postgres.New(),
+		"sqlite":              sqlite.New(),
+		"webhook":             webhook.New(),
+	}
 }
 
 // sourceRegistry holds the built-in captures.
 func sourceRegistry() sources.Registry {
-	return sources.Registry{"files": filesource.New(), "generator": generator.New(), "http": httpsource.New()}
+	return sources.Registry{
+		catalog.LocalEndpoint: processsource.New(noLocal()),
+		"files":               filesource.New(),
+		"generator":           generator.New(),
+		"http":                httpsource.New(),
+	}
 }
+
+// noLocalVariable switches connectors off that are programs on this machine,
+// for every command: whoever can publish here could otherwise run anything.
+const noLocalVariable = "WEIR_NO_LOCAL"
+
+func noLocal() bool { return os.Getenv(noLocalVariable) != "" }
 
 // usageError is a command line that is wrong.
 type usageError struct{ err error }

@@ -20,7 +20,7 @@ import (
 
 // ErrForbidden is what there is instead of programs where they are switched
 // off.
-var ErrForbidden = errors.New("local connectors are switched off here (--no-local): a catalog's endpoint.local would run programs on this machine")
+var ErrForbidden = errors.New("local connectors are switched off here (WEIR_NO_LOCAL is set): a catalog's endpoint.local would run programs on this machine")
 
 // A Limit is how long a program may take for a step.
 type Limit struct {
