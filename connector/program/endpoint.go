@@ -194,7 +194,7 @@ func (l Limit) explain(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return &TimeoutError{l}
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the connector ended instead of answering %s: it must read requests until its standard input ends", l.Step)
 	}
 	return err

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -73,7 +74,7 @@ func (l *logs) follow(from io.Reader) {
 		line, err := r.ReadSlice('\n')
 		cut := 0
 		text := string(bytes.TrimSpace(line)) // before it is overwritten
-		for err == bufio.ErrBufferFull {
+		for errors.Is(err, bufio.ErrBufferFull) {
 			line, err = r.ReadSlice('\n')
 			cut += len(line)
 		}

@@ -142,7 +142,7 @@ func (p *Program) read() {
 			if len(bytes.TrimSpace(buf[:n])) > 0 { // a last line without its end
 				p.hand(buf[:n])
 			}
-			if err != io.EOF && !errors.Is(err, os.ErrClosed) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
 				p.failed = fmt.Errorf("read from the connector: %w", err)
 			}
 			return
@@ -272,7 +272,7 @@ func (p *Program) Send(ctx context.Context, lines []byte, received func(line []b
 // closed its standard input.
 func (p *Program) unheard(ctx context.Context) error {
 	err := p.end(ctx)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return errors.New("the connector ended, or closed its standard input, before it had read everything")
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -125,7 +126,7 @@ func (h *helper) fail(code int, format string, args ...any) error {
 func (h *helper) run() error {
 	for {
 		line, err := h.in.ReadBytes('\n')
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		var r connector.MaterializeRequest

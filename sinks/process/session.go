@@ -239,7 +239,7 @@ func (s *session) exchange(ctx context.Context, handle func(line []byte) error, 
 			err = handle(line)
 		}
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return errors.New("the connector ended in the middle of a transaction: it must go on until its standard input ends")
 	}
 	return err

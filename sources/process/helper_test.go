@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,7 +77,7 @@ func (h *helper) fail(code int, format string, args ...any) error {
 func (h *helper) run() error {
 	for {
 		line, err := h.in.ReadBytes('\n')
-		if err != nil {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		var r connector.CaptureRequest
@@ -196,7 +197,7 @@ func (h *helper) capture(open *connector.CaptureOpen) error {
 			return nil
 		}
 		if !any {
-			time.Sleep(2 * time.Millisecond) // a connector that looks for more
+			<-time.After(2 * time.Millisecond) // a connector that looks for more
 		}
 	}
 }

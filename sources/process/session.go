@@ -61,9 +61,9 @@ func (s *session) Pull(ctx context.Context) (sources.Batch, error) {
 // ended says of the end of a program what is to become of the session.
 func (s *session) ended(err error) error {
 	switch {
-	case err == io.EOF && len(s.pending) > 0:
+	case errors.Is(err, io.EOF) && len(s.pending) > 0:
 		return fmt.Errorf("the connector ended with %d documents behind its last checkpoint: it must send a checkpoint behind what it captured", len(s.pending))
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return err
 	}
 	return passing(s.dialog.Safe(err))
