@@ -268,12 +268,12 @@ func (p *Program) Send(ctx context.Context, lines []byte, received func(line []b
 	}
 }
 
-// unheard is the error of a program that does not read on: it has ended, or
-// closed its standard input.
+// unheard is the error of a program that does not read on: io.EOF of one that
+// ended well.
 func (p *Program) unheard(ctx context.Context) error {
 	err := p.end(ctx)
 	if errors.Is(err, io.EOF) {
-		return errors.New("the connector ended, or closed its standard input, before it had read everything")
+		return fmt.Errorf("the connector ended before it had read everything: %w", err)
 	}
 	return err
 }

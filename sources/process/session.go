@@ -120,7 +120,8 @@ func (s *session) Acknowledge(ctx context.Context, n int) error {
 	if err != nil {
 		return fmt.Errorf("encode acknowledge: %w", err)
 	}
-	if err := s.dialog.Send(ctx, append(text, '\n'), nil); err != nil {
+	err = s.dialog.Send(ctx, append(text, '\n'), nil)
+	if err != nil && !errors.Is(err, io.EOF) { // one that has ended need not know
 		return passing(s.dialog.Safe(err))
 	}
 	return nil
