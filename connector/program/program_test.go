@@ -6,12 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -20,10 +16,6 @@ import (
 
 // longer than any step of a test takes: what waits for it has failed.
 const patience = weirtest.Patience
-
-func TestMain(m *testing.M) {
-	weirtest.Main(m, map[string]func() int{"killed": runUntilKilled})
-}
 
 func shell(t *testing.T, script string, more ...func(*Command)) *Program {
 	t.Helper()
@@ -174,40 +166,4 @@ func TestGroup(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Stop() // returns, though it is not to be asked
-}
-
-// runUntilKilled starts a program and waits for its own end.
-func runUntilKilled() int {
-	p, err := Start(Command{Args: []string{"sh", "-c", "exec 3>" + os.Getenv("WEIR_TEST_FIFO") + "; echo up >&3; exec sleep 1000"}})
-	if err != nil {
-		return 1
-	}
-	_, _ = p.Receive(context.Background())
-	return 0
-}
-
-// TestKilled kills the process that started a program: the program, which
-// holds one end of a named pipe, ends too.
-func TestKilled(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux ends processes with their parents")
-	}
-	fifo := filepath.Join(t.TempDir(), "fifo")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	child := weirtest.StartChild(t, "killed", "WEIR_TEST_FIFO="+fifo)
-	f, err := os.Open(fifo)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	up := make([]byte, 3)
-	if _, err := io.ReadFull(f, up); err != nil {
-		t.Fatal(err)
-	}
-	child.Kill()
-	if rest, err := io.ReadAll(f); err != nil || len(rest) > 0 {
-		t.Errorf("%q, %v", rest, err)
-	}
 }
