@@ -157,8 +157,8 @@ type Endpoint struct {
 }
 
 // LocalEndpoint is the kind of endpoints whose connector is a program. Their
-// configuration has beside what was written the directory of the file where it
-// was, `dir`, which the program is started in.
+// configuration has an absolute directory, `dir`, which the program is started
+// in: that of the file where it was written, unless it says another.
 const LocalEndpoint = "local"
 
 // Capture brings documents from an endpoint into collections.

@@ -227,9 +227,10 @@ func (*endpointFile) describe() shapeText {
 // localFile is a connector that is a program.
 type localFile struct {
 	located
-	Command  []string          `flow:"command,required" hint:"the program and its arguments, as in: command: [python3, connector.py]" doc:"The program and its arguments. It is started in the directory of this file, without a shell."`
+	Command  []string          `flow:"command,required" hint:"the program and its arguments, as in: command: [python3, connector.py]" doc:"The program and its arguments. It is started without a shell."`
 	Config   *jsonObject       `flow:"config" doc:"What the connector is configured with, or the name of a file that holds it. It is told on its standard input."`
 	Env      map[string]string `flow:"env" doc:"Environment variables of the program, beside PATH, HOME, TMPDIR and LANG. They are no place for secrets."`
+	Dir      string            `flow:"dir" doc:"The directory that the program is started in, relative to this file; the directory of this file if it is left out."`
 	Protobuf offFlag           `flow:"protobuf" doc:"Only false: messages are lines of JSON."`
 }
 
@@ -248,12 +249,16 @@ func (l *loader) localConfig(p *place, f *localFile) json.RawMessage {
 	if f.Config != nil && len(f.Config.Text) > 0 {
 		config = f.Config.Text
 	}
+	dir := f.Dir
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(filepath.Dir(p.file.abs), dir)
+	}
 	text, err := json.Marshal(struct {
 		Command []string          `json:"command"`
 		Config  json.RawMessage   `json:"config"`
 		Env     map[string]string `json:"env,omitempty"`
 		Dir     string            `json:"dir"`
-	}{f.Command, config, f.Env, filepath.Dir(p.file.abs)})
+	}{f.Command, config, f.Env, dir})
 	if err != nil {
 		panic("catalog: " + err.Error()) // text, and JSON that was read
 	}
