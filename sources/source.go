@@ -233,6 +233,7 @@ type OpenRequest struct {
 	DataDir  string
 	Bindings []Binding
 	State    json.RawMessage // of the last durable batch; nil at the first start
+	Log      *zap.Logger
 
 	Records map[string]json.RawMessage // by key, as of the last durable batch
 	Limits  Limits
@@ -242,5 +243,4 @@ type OpenRequest struct {
 type Limits struct {
 	Documents     int // in one batch
 	DocumentBytes int // of one document's text
-	Log           *zap.Logger
 }
