@@ -15,8 +15,8 @@ import (
 
 // serveAPI mounts the API and the pages, and answers requests of NATS
 // clients. stop ends what runs for them.
-func (p *pages) serveAPI(ctx context.Context, conn *journal.Conn, connectors controlplane.Connectors, log *zap.Logger) (stop func(), err error) {
-	service := api.New(api.Options{Conn: conn, Version: version, Connectors: connectors, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, conn) }})
+func (p *pages) serveAPI(ctx context.Context, conn *journal.Conn, server string, connectors controlplane.Connectors, log *zap.Logger) (stop func(), err error) {
+	service := api.New(api.Options{Conn: conn, Server: server, Version: version, Connectors: connectors, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, conn) }})
 	stop, err = service.Listen(ctx)
 	if err != nil || p.Listener == nil {
 		return stop, err
@@ -57,6 +57,9 @@ func statusTask(s worker.Status) api.Task {
 	t := api.Task{
 		Kind: s.Kind, Name: s.Task, State: string(s.State), Since: s.Since, Retry: s.Retry, Updated: s.Updated, Worker: s.Worker,
 		In: s.In, InBytes: s.InBytes, Out: s.Out, OutBytes: s.OutBytes, Quarantined: s.Quarantined, Txns: s.Txns, Lag: s.Lag, LagSeconds: s.LagSeconds, Positions: s.Positions,
+	}
+	for _, b := range s.Bindings {
+		t.Loads = append(t.Loads, api.Load{Binding: b.Name, Collection: b.Collection, In: b.In, Out: b.Out, Lag: b.Lag, LagSeconds: b.LagSeconds})
 	}
 	if w := s.Why; w != nil {
 		t.Why = &api.Why{Code: w.Code, Message: w.Message, Collection: w.Collection, Subject: w.Subject, Seq: w.Seq, Pointer: w.Pointer, Rule: w.Rule, File: w.File, Line: w.Line, Document: w.Document, Fix: w.Fix}

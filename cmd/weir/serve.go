@@ -76,7 +76,7 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 	watched := pages.monitor(conn, s.role != "controlplane")
 	if s.role != "worker" {
 		connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, Secrets: store}
-		stopAPI, err := pages.serveAPI(ctx, conn, connectors, log)
+		stopAPI, err := pages.serveAPI(ctx, conn, conn.URL(), connectors, log)
 		if err != nil {
 			return err
 		}

@@ -119,7 +119,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 		return err
 	}
 	defer pages.stop()
-	stopAPI, err := pages.serveAPI(ctx, conn, connectors, log)
+	stopAPI, err := pages.serveAPI(ctx, conn, url, connectors, log)
 	if err != nil {
 		return err
 	}

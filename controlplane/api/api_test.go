@@ -57,9 +57,9 @@ func newWorld(t *testing.T) *world {
 	w.dir = weirtest.Files(t, map[string]string{"flow.yaml": flow, "copies.js": "export const fromOrders = ({ doc }) => doc;\n"})
 	weirtest.Publish(t, w.conn, w.dir)
 	service := api.New(api.Options{
-		Conn: w.conn, Version: "1.2.3", Connectors: controlplane.Connectors{Sinks: sinks.Registry{"sqlite": sqlite.New()}, DataDir: t.TempDir()},
+		Conn: w.conn, Server: s.URL(), Version: "1.2.3", Connectors: controlplane.Connectors{Sinks: sinks.Registry{"sqlite": sqlite.New()}, DataDir: t.TempDir()},
 		Status: func(context.Context) ([]api.Task, error) {
-			return []api.Task{{Kind: api.KindDerivation, Name: "acmeCo/copies", State: api.StateRunning, In: 2, Positions: map[string]uint64{"fromOrders.v0/0-1/acmeCo/orders": 1}}}, nil
+			return []api.Task{{Kind: api.KindDerivation, Name: "acmeCo/copies", State: api.StateRunning, In: 2, LagSeconds: 7, Positions: map[string]uint64{"fromOrders.v0/0-1/acmeCo/orders": 1}, Loads: []api.Load{{Collection: "acmeCo/copies", Out: 2}, {Binding: "fromOrders", Collection: "acmeCo/orders", In: 2, Lag: 1, LagSeconds: 7}}}}, nil
 		},
 	})
 	stop, err := service.Listen(t.Context())
@@ -132,7 +132,7 @@ func TestLook(t *testing.T) {
 		t.Errorf("tasks: %s", got)
 	}
 	d := get[api.Details](w, "GET", "describe/derivation/acmeCo/copies", "")
-	if len(d.Bindings) != 1 || d.Bindings[0].Position != 1 || d.Bindings[0].Lag != 1 || d.Bindings[0].Age <= 0 || d.LagSeconds != d.Bindings[0].Age || d.Bindings[0].How != "by /id; 5s later" {
+	if len(d.Bindings) != 1 || d.Bindings[0].Position != 1 || d.Bindings[0].Lag != 1 || d.Bindings[0].LagSeconds != 7 || d.Bindings[0].In != 2 || d.Bindings[0].How != "shuffled by /id; 5s later" {
 		t.Errorf("bindings: %+v", d.Bindings)
 	}
 	if !strings.Contains(d.Spec, "module: copies.js") || !strings.Contains(d.Spec, "readDelay: 5s") || d.Place != "flow.yaml:7" || d.Catalog != w.dir {

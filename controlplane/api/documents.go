@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -153,7 +152,7 @@ func (s *Service) Document(ctx context.Context, r DocumentRequest) (Document, er
 		err = journal.ErrNoMessage // it is a marker
 	}
 	if errors.Is(err, journal.ErrNoMessage) {
-		return Document{}, &Error{Code: "not-found", Message: fmt.Sprintf("%s holds no document at sequence %d", r.Collection, r.Seq), Fix: "it may be erased, or the sequence may be a marker's; read from there on", status: http.StatusNotFound}
+		return Document{}, &Error{Code: "not-found", Message: fmt.Sprintf("%s holds no document at sequence %d", r.Collection, r.Seq), Fix: "it may be erased, or the sequence may be a marker's; read from there on"}
 	}
 	if err != nil {
 		return Document{}, err

@@ -27,7 +27,7 @@ func (s *Service) Mount(handle func(pattern string, h http.Handler)) {
 		writeJSON(w, http.StatusOK, OpenAPI(s.version))
 	}))
 	handle(Root, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		writeError(w, &Error{Code: "not-found", Message: "there is no operation " + r.Method + " " + r.URL.Path, Fix: "they are listed at " + Root + "openapi.json", status: http.StatusNotFound})
+		writeError(w, &Error{Code: "not-found", Message: "there is no operation " + r.Method + " " + r.URL.Path, Fix: "they are listed at " + Root + "openapi.json"})
 	}))
 }
 
@@ -56,7 +56,7 @@ func (o Operation) requestOf(w http.ResponseWriter, r *http.Request) ([]byte, er
 		var long *http.MaxBytesError
 		switch {
 		case errors.As(err, &long):
-			return nil, &Error{Code: "too-large", Message: "the request is longer than " + strconv.Itoa(maxRequest) + " bytes", Fix: "send it in parts", status: http.StatusRequestEntityTooLarge}
+			return nil, &Error{Code: "too-large", Message: "the request is longer than " + strconv.Itoa(maxRequest) + " bytes", Fix: "send it in parts"}
 		case err != nil:
 			return nil, invalid("the request's body cannot be read: " + err.Error())
 		}
@@ -112,7 +112,7 @@ func jsonName(f reflect.StructField) string {
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	text, err := encode(value)
 	if err != nil {
-		writeError(w, &Error{Code: "error", Message: "the answer cannot be encoded: " + err.Error(), status: http.StatusInternalServerError})
+		writeError(w, &Error{Code: "error", Message: "the answer cannot be encoded: " + err.Error()})
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -121,7 +121,7 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 }
 
 func writeError(w http.ResponseWriter, e *Error) {
-	writeJSON(w, e.status, map[string]*Error{"error": e})
+	writeJSON(w, e.Status(), map[string]*Error{"error": e})
 }
 
 // encode gives the JSON of an answer, documents in it as they are.

@@ -49,5 +49,5 @@ func (s *Service) FollowLogs(ctx context.Context, kind, task string, after uint6
 
 // Connected tells which NATS server it is, and whether there is a connection.
 func (s *Service) Connected() (server string, connected bool) {
-	return s.conn.URL(), s.conn.Connected()
+	return s.server, s.conn.Connected()
 }

@@ -75,21 +75,35 @@ type Error struct {
 	Place   string   `json:"place,omitempty" doc:"file and line, document or subject"`
 	Fix     string   `json:"fix,omitempty" doc:"what to do"`
 	Faults  []string `json:"faults,omitempty" doc:"every fault of a catalog"`
-
-	status int
 }
 
 func (e *Error) Error() string { return e.Message }
 
+// statuses are those of HTTP, by code; others are the server's fault.
+var statuses = map[string]int{
+	"invalid-request": http.StatusBadRequest,
+	"not-found":       http.StatusNotFound,
+	"conflict":        http.StatusConflict,
+	"dependents":      http.StatusConflict,
+	"too-large":       http.StatusRequestEntityTooLarge,
+	"catalog":         http.StatusUnprocessableEntity,
+	"nats-away":       http.StatusServiceUnavailable,
+}
+
 // Status is the status of an HTTP answer.
-func (e *Error) Status() int { return e.status }
+func (e *Error) Status() int {
+	if status, ok := statuses[e.Code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
 
 func invalid(message string) *Error {
-	return &Error{Code: "invalid-request", Message: message, Fix: "compare it with " + Root + "openapi.json or docs/reference/api.md", status: http.StatusBadRequest}
+	return &Error{Code: "invalid-request", Message: message, Fix: "compare it with " + Root + "openapi.json or docs/reference/api.md"}
 }
 
 func notFound(what, name string, known []string) *Error {
-	e := &Error{Code: "not-found", Message: "there is no " + what + " " + name, Fix: "nothing of the kind is published: publish a catalog first", status: http.StatusNotFound}
+	e := &Error{Code: "not-found", Message: "there is no " + what + " " + name, Fix: "nothing of the kind is published: publish a catalog first"}
 	if len(known) > 0 {
 		e.Fix = "these are there: " + strings.Join(known[:min(len(known), 10)], ", ")
 	}

@@ -14,6 +14,7 @@ import (
 // Options of the service.
 type Options struct {
 	Conn    *journal.Conn
+	Server  string // the NATS server's URL, as people know it
 	Version string
 	// Connectors check catalogs that are brought back, and say which members of
 	// configurations are secret.
@@ -27,6 +28,7 @@ type Options struct {
 // Service answers what is asked of it. It keeps nothing.
 type Service struct {
 	conn       *journal.Conn
+	server     string
 	version    string
 	connectors controlplane.Connectors
 	status     func(ctx context.Context) ([]Task, error)
@@ -34,7 +36,7 @@ type Service struct {
 
 // New makes the service.
 func New(o Options) *Service {
-	return &Service{conn: o.Conn, version: o.Version, connectors: o.Connectors, status: o.Status}
+	return &Service{conn: o.Conn, server: o.Server, version: o.Version, connectors: o.Connectors, status: o.Status}
 }
 
 // Operations is the table of all that can be asked.
@@ -73,7 +75,7 @@ func (s *Service) explain(err error) *Error {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &faults):
-		e := &Error{Code: "catalog", Message: err.Error(), Fix: "correct the catalog and publish it again", status: http.StatusUnprocessableEntity}
+		e := &Error{Code: "catalog", Message: err.Error(), Fix: "correct the catalog and publish it again"}
 		for _, f := range faults {
 			e.Faults = append(e.Faults, f.Error())
 		}
@@ -83,17 +85,17 @@ func (s *Service) explain(err error) *Error {
 		e.Message = unknown.Name + " is not published"
 		return e
 	case errors.As(err, &which):
-		return &Error{Code: "not-found", Message: err.Error(), Fix: "list the publications that are kept", status: http.StatusNotFound}
+		return &Error{Code: "not-found", Message: err.Error(), Fix: "list the publications that are kept"}
 	case errors.As(err, &depends):
-		return &Error{Code: "dependents", Message: err.Error(), Fix: "change or remove these first, or publish them together", status: http.StatusConflict}
+		return &Error{Code: "dependents", Message: err.Error(), Fix: "change or remove these first, or publish them together"}
 	case errors.Is(err, quarantine.ErrNoEntry):
-		return &Error{Code: "not-found", Message: err.Error(), Fix: "it may have been retried or dropped: list what is there", status: http.StatusNotFound}
+		return &Error{Code: "not-found", Message: err.Error(), Fix: "it may have been retried or dropped: list what is there"}
 	case errors.Is(err, controlplane.ErrConcurrent):
-		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was published, and make the plan again", status: http.StatusConflict}
+		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was published, and make the plan again"}
 	case errors.Is(err, journal.ErrConflict):
-		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was changed, then try again", status: http.StatusConflict}
+		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was changed, then try again"}
 	case !s.conn.Connected(), errors.Is(err, journal.ErrClosed), errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: "nats-away", Message: err.Error(), Fix: "try again when the NATS server at " + s.conn.URL() + " answers", status: http.StatusServiceUnavailable}
+		return &Error{Code: "nats-away", Message: err.Error(), Fix: "try again when the NATS server at " + s.server + " answers"}
 	}
-	return &Error{Code: "error", Message: err.Error(), status: http.StatusInternalServerError}
+	return &Error{Code: "error", Message: err.Error()}
 }

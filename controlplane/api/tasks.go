@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"weir/catalog"
-	"weir/collection"
 	"weir/controlplane"
-	"weir/journal"
 )
 
 // Status lists the tasks that are published, with what they do.
@@ -103,9 +99,7 @@ func (s *Service) Describe(ctx context.Context, r TaskRequest) (Details, error) 
 		return d, err
 	}
 	for i := range d.Bindings {
-		if err := s.locate(ctx, &d.Task, &d.Bindings[i]); err != nil {
-			return d, err
-		}
+		locate(&d.Task, &d.Bindings[i])
 	}
 	return d, nil
 }
@@ -151,9 +145,9 @@ func bindingsOf(r catalog.Record) []Binding {
 
 // howTransform says in words how a transform reads.
 func howTransform(f catalog.Transform) string {
-	how := "any document anywhere"
+	how := "not shuffled"
 	if !f.Shuffle.Any {
-		how = "by " + strings.Join(f.Shuffle.Key, ", ")
+		how = "shuffled by " + strings.Join(f.Shuffle.Key, ", ")
 	}
 	if f.ReadDelay != "" {
 		how += "; " + f.ReadDelay + " later"
@@ -189,11 +183,17 @@ func resourceName(resource json.RawMessage) string {
 	return string(resource)
 }
 
-// locate adds where a binding is in its source: its position, and what waits
-// behind it.
-func (s *Service) locate(ctx context.Context, t *Task, b *Binding) error {
-	if b.Source == "" || b.Disabled {
-		return nil
+// locate adds how far a binding has come, and what waits for it.
+func locate(t *Task, b *Binding) {
+	of := b.Source
+	if of == "" {
+		of = b.Target
+	}
+	named := slices.ContainsFunc(t.Loads, func(l Load) bool { return l.Collection == of && l.Binding == b.Name })
+	for _, l := range t.Loads {
+		if l.Collection == of && (l.Binding == b.Name || !named && l.Binding != "") {
+			b.Load = l
+		}
 	}
 	found := false
 	for key, seq := range t.Positions {
@@ -201,24 +201,6 @@ func (s *Service) locate(ctx context.Context, t *Task, b *Binding) error {
 			b.Position, found = seq, true
 		}
 	}
-	last, err := s.conn.Last(ctx, collection.StreamName(b.Source), collection.DocFilter(b.Source))
-	if errors.Is(err, journal.ErrNoMessage) || errors.Is(err, journal.ErrNoStream) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if last.Seq <= b.Position {
-		return nil
-	}
-	b.Lag = last.Seq - b.Position
-	next, err := s.next(ctx, b.Source, b.Position)
-	if err != nil || next.IsZero() {
-		return err
-	}
-	b.Age = max(time.Since(next).Seconds(), 0)
-	t.LagSeconds = max(t.LagSeconds, b.Age)
-	return nil
 }
 
 // bindingPrefix is what the keys of a transform's positions begin with. Those of
@@ -238,18 +220,4 @@ func SourceOf(key string) string {
 	_, rest, _ := strings.Cut(key, "/")
 	_, source, _ := strings.Cut(rest, "/")
 	return source
-}
-
-// next is the time of the first document of a collection behind a position,
-// zero when there is none.
-func (s *Service) next(ctx context.Context, name string, after uint64) (time.Time, error) {
-	var at time.Time
-	err := s.conn.ReadThrough(ctx, journal.ReaderConfig{Stream: collection.StreamName(name), Filter: collection.DocFilter(name), After: after, Name: "weir_age", Buffer: 1}, func(m journal.Message) error {
-		at = m.Time
-		return errEnough
-	})
-	if errors.Is(err, errEnough) || errors.Is(err, journal.ErrPositionBeyondEnd) {
-		err = nil
-	}
-	return at, err
 }

@@ -42,6 +42,7 @@ type Task struct {
 	Txns        uint64            `json:"txns" doc:"transactions committed"`
 	Lag         uint64            `json:"lag" doc:"messages that wait to be read"`
 	LagSeconds  float64           `json:"lagSeconds" doc:"age of the oldest of them"`
+	Loads       []Load            `json:"loads,omitempty" doc:"by transform or binding"`
 	Positions   map[string]uint64 `json:"positions,omitempty" doc:"by source, the sequence through which it has read"`
 	Waits       *time.Time        `json:"waits,omitempty" doc:"until when it waits for a readDelay, if nothing else is ready"`
 	Reads       []string          `json:"reads" doc:"collections that it reads"`
@@ -62,6 +63,17 @@ type Why struct {
 	Line       int    `json:"line,omitempty"`
 	Document   string `json:"document,omitempty" doc:"its beginning"`
 	Fix        string `json:"fix,omitempty" doc:"what to do about it"`
+}
+
+// Load is what a transform or a binding did since its task was taken up. What a
+// derivation or a capture writes has an entry without a name.
+type Load struct {
+	Binding    string  `json:"binding,omitempty" doc:"name of the transform, or of the binding's resource"`
+	Collection string  `json:"collection" doc:"that is read or written"`
+	In         uint64  `json:"in" doc:"documents read"`
+	Out        uint64  `json:"out" doc:"documents written"`
+	Lag        uint64  `json:"lag" doc:"messages that wait"`
+	LagSeconds float64 `json:"lagSeconds" doc:"age of the oldest of them"`
 }
 
 // Paused says who paused a task.
@@ -117,15 +129,13 @@ type Details struct {
 
 // Binding is a transform of a derivation or a binding of a connector.
 type Binding struct {
-	Name     string  `json:"name" doc:"of the transform, or of the resource"`
-	Source   string  `json:"source,omitempty" doc:"collection that is read"`
-	Target   string  `json:"target,omitempty" doc:"collection that is written"`
-	How      string  `json:"how,omitempty" doc:"shuffle key, delay, priority, backfill counter"`
-	Disabled bool    `json:"disabled,omitempty"`
-	Position uint64  `json:"position,omitempty" doc:"sequence through which it has read"`
-	Lag      uint64  `json:"lag,omitempty" doc:"messages behind the stream's end, markers counted"`
-	Age      float64 `json:"age,omitempty" doc:"seconds since the oldest message that waits was stored"`
-	Read     uint64  `json:"read,omitempty" doc:"documents read, where they are counted by binding"`
+	Name     string `json:"name" doc:"of the transform, or of the resource"`
+	Source   string `json:"source,omitempty" doc:"collection that is read"`
+	Target   string `json:"target,omitempty" doc:"collection that is written"`
+	How      string `json:"how,omitempty" doc:"shuffle key, delay, priority, backfill counter"`
+	Disabled bool   `json:"disabled,omitempty"`
+	Position uint64 `json:"position,omitempty" doc:"sequence through which it has read"`
+	Load
 }
 
 // CollectionDetails are those of a collection.

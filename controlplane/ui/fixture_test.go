@@ -75,6 +75,13 @@ func (w *world) step() {
 		if w.tasks[i].State == api.StateRunning {
 			w.tasks[i].In += uint64(900 * (i + 1))
 			w.tasks[i].Out += uint64(400 * (i + 1))
+			w.tasks[i].Loads = nil
+			for _, name := range w.tasks[i].Reads {
+				w.tasks[i].Loads = append(w.tasks[i].Loads, api.Load{Binding: "b", Collection: name, In: w.tasks[i].In})
+			}
+			for _, name := range w.tasks[i].Writes {
+				w.tasks[i].Loads = append(w.tasks[i].Loads, api.Load{Collection: name, Out: w.tasks[i].Out})
+			}
 		}
 	}
 }
@@ -113,7 +120,7 @@ func (w *world) task(_ context.Context, kind, name string) (api.Details, error) 
 				d.Paused = &api.Paused{At: t.Since, By: "nina@shop", Why: "their API is being migrated"}
 			}
 			for _, r := range t.Reads {
-				d.Bindings = append(d.Bindings, api.Binding{Name: strings.TrimPrefix(r, "acmeCo/"), Source: r, Position: 4010, Lag: t.Lag, Age: t.LagSeconds, How: "by /customer"})
+				d.Bindings = append(d.Bindings, api.Binding{Name: strings.TrimPrefix(r, "acmeCo/"), Source: r, Position: 4010, Load: api.Load{In: 4_000, Lag: t.Lag, LagSeconds: t.LagSeconds}, How: "by /customer"})
 			}
 			return d, w.check()
 		}

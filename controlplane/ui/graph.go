@@ -108,36 +108,29 @@ func (b *graphBuilder) edges(t api.Task) {
 	self := b.byName[taskKey(t.Kind, t.Name)]
 	for _, name := range t.Reads {
 		from := b.collection(name)
-		b.view.Edges = append(b.view.Edges, &edge{From: from, To: self, Rate: readRate(past, t, name)})
+		b.view.Edges = append(b.view.Edges, &edge{From: from, To: self, Rate: rate(past, func(s sample) uint64 { return loadOf(s.loads, name, readOf) })})
 	}
 	if t.Kind == api.KindDerivation {
 		return
 	}
 	for _, name := range t.Writes {
-		b.view.Edges = append(b.view.Edges, &edge{From: self, To: b.collection(name), Rate: rate(past, outOf) / float64(len(t.Writes))})
+		b.view.Edges = append(b.view.Edges, &edge{From: self, To: b.collection(name), Rate: rate(past, func(s sample) uint64 { return loadOf(s.loads, name, writtenOf) })})
 	}
 }
 
-// readRate is how many documents a second a task reads of a source. Of several
-// sources only their positions are known, which count the markers between
-// the documents as well.
-func readRate(past []sample, t api.Task, source string) float64 {
-	if len(t.Reads) == 1 {
-		return rate(past, inOf)
-	}
-	return rate(past, func(s sample) uint64 { return positionIn(s.positions, source) })
-}
-
-// positionIn is the highest position that a task has in a source.
-func positionIn(positions map[string]uint64, source string) uint64 {
-	var high uint64
-	for key, seq := range positions {
-		if api.SourceOf(key) == source {
-			high = max(high, seq)
+// loadOf is what a task has read of, or written to, a collection.
+func loadOf(loads []api.Load, collection string, count func(api.Load) uint64) uint64 {
+	var sum uint64
+	for _, l := range loads {
+		if l.Collection == collection {
+			sum += count(l)
 		}
 	}
-	return high
+	return sum
 }
+
+func readOf(l api.Load) uint64    { return l.In }
+func writtenOf(l api.Load) uint64 { return l.Out }
 
 // layout places the boxes: each behind what it reads, and within a layer near
 // what it is connected with.

@@ -17,10 +17,10 @@ const (
 
 // sample is what a task had done at a time.
 type sample struct {
-	at        time.Time
-	in, out   uint64
-	lag       uint64
-	positions map[string]uint64
+	at      time.Time
+	in, out uint64
+	lag     uint64
+	loads   []api.Load
 }
 
 // snapshot is what the tasks did at a time.
@@ -103,7 +103,7 @@ func remember(past map[string][]sample, tasks []api.Task, at time.Time) map[stri
 			old = old[1:]
 		}
 		// A new array now and then: snapshots of before keep theirs.
-		next[key] = append(old[:len(old):len(old)], sample{at: at, in: t.In, out: t.Out, lag: t.Lag, positions: t.Positions})
+		next[key] = append(old[:len(old):len(old)], sample{at: at, in: t.In, out: t.Out, lag: t.Lag, loads: t.Loads})
 	}
 	return next
 }
