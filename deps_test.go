@@ -55,6 +55,7 @@ var layers = []layer{
 	{"secrets", 0, "values in, texts without them out: whatever shows something can use it"},
 	{"internal/objects", 0, "directories and buckets, for connectors that read and write files"},
 	{"connector/program", 2, "it starts programs and carries their lines, and knows neither tasks nor what they are for"},
+	{"internal/natsendpoint", 0, "how to reach a NATS server of anybody's, for the source and the sink"},
 	{"connector", 0, "messages of the wire protocol, for programs that are not ours as well"},
 }
 
@@ -103,7 +104,7 @@ var doors = []struct {
 	only    []string
 	reason  string
 }{
-	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "controlplane/api", "bench"},
+	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "internal/natsendpoint", "controlplane/api", "bench"},
 		"journal is the only door to JetStream; the connectors and the API speak NATS to others; bench/limits.go takes the limits without Weir"},
 	{"github.com/nats-io/nats-server/v2", []string{"journal/server", "internal/weirtest"}, "one place sets how our servers run"},
 	{"github.com/dop251/goja", []string{"derive"}, "user code runs in one place"},

@@ -275,6 +275,10 @@ type Opened struct {
 	// Loads says that rows of bindings in standard mode have to tell whether
 	// their keys exist: the owner loads every key before it stores a row of it.
 	Loads bool
+
+	// MaxRows bounds the rows of one transaction over all bindings, for endpoints
+	// whose transactions are bounded. 0: there is no bound.
+	MaxRows int
 }
 
 // Row is one document to store.

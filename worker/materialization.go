@@ -25,6 +25,7 @@ const (
 type materialization struct {
 	env      *env
 	session  sinks.Session
+	maxRows  int     // of a transaction of the endpoint; 0: any number
 	keeper   *keeper // of a sink that may keep no checkpoint, or has a state of its own; nil: it keeps both
 	exactly  bool    // the endpoint keeps the checkpoint
 	bindings []*binding
@@ -46,6 +47,7 @@ type binding struct {
 	wrote     *flow
 	delta     bool
 	loads     bool // what the endpoint holds takes part in reductions
+	added     int  // documents in the open transaction
 	combiners [2]*collection.Combiner
 }
 
@@ -158,7 +160,7 @@ func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.Ope
 	if err != nil {
 		return fromConnector("open", err)
 	}
-	m.session, m.exactly = session, opened.Exactly
+	m.session, m.exactly, m.maxRows = session, opened.Exactly, opened.MaxRows
 	if m.at, err = m.standsAt(ctx, opened); err != nil {
 		m.close()
 		return err
@@ -233,10 +235,24 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 		return more, blame(b.source, in.key, in.message.Seq, err)
 	}
 	m.took(in, alone)
-	if alone || m.bytes >= m.env.limits.SinkBytes {
+	b.added++
+	if alone || m.bytes >= m.env.limits.SinkBytes || m.maxRows > 0 && m.rows() >= m.maxRows {
 		return full, nil
 	}
 	return more, nil
+}
+
+// rows is how many rows the open transaction can have at most: a document adds
+// one, and in standard mode those of a key make one.
+func (m *materialization) rows() (n int) {
+	for _, b := range m.bindings {
+		if b.delta {
+			n += b.added
+		} else {
+			n += b.combiners[m.turn].Keys()
+		}
+	}
+	return n
 }
 
 // pass moves the position over what is not for its binding. Whatever transaction
@@ -267,6 +283,7 @@ func (m *materialization) took(in input, alone bool) {
 func (m *materialization) reset() {
 	for _, b := range m.bindings {
 		b.combiners[m.turn].Reset()
+		b.added = 0
 	}
 	m.fresh = false
 }

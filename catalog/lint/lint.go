@@ -57,7 +57,7 @@ type Rule struct {
 
 // Rules lists the rules, sorted by name.
 func Rules() []Rule {
-	all := slices.Concat(keyRules, reductionRules, derivationRules, endpointRules, schemaRules)
+	all := slices.Concat(keyRules, reductionRules, derivationRules, endpointRules, deliveryRules, schemaRules)
 	slices.SortFunc(all, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return all
 }

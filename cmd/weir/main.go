@@ -15,6 +15,7 @@ import (
 
 	"weir/catalog"
 	"weir/sinks"
+	natssink "weir/sinks/nats"
 	"weir/sinks/postgres"
 	processsink "weir/sinks/process"
 	"weir/sinks/sqlite"
@@ -23,6 +24,7 @@ import (
 	filesource "weir/sources/files"
 	"weir/sources/generator"
 	httpsource "weir/sources/http"
+	natssource "weir/sources/nats"
 	processsource "weir/sources/process"
 )
 
@@ -78,20 +80,22 @@ func root() *cobra.Command {
 // are the only places that name them.
 func sinkRegistry() sinks.Registry {
 	return sinks.Registry{
-		catalog.LocalEndpoint: processsink.New(noLocal()),
+		"nats":                natssink.New(),
 		"postgres":            postgres.New(),
 		"sqlite":              sqlite.New(),
 		"webhook":             webhook.New(),
+		catalog.LocalEndpoint: processsink.New(noLocal()),
 	}
 }
 
 // sourceRegistry holds the built-in captures.
 func sourceRegistry() sources.Registry {
 	return sources.Registry{
-		catalog.LocalEndpoint: processsource.New(noLocal()),
 		"files":               filesource.New(),
 		"generator":           generator.New(),
 		"http":                httpsource.New(),
+		"nats":                natssource.New(),
+		catalog.LocalEndpoint: processsource.New(noLocal()),
 	}
 }
 

@@ -211,11 +211,12 @@ func entryOf(m *journal.Message) (Entry, error) {
 // fix says what to do about a document, by the rule that it breaks.
 func fix(rule string, id uint64) string {
 	fixes := map[string]string{
-		collection.RuleJSON:    "write it anew with `weir quarantine edit %[1]d`, or drop it",
-		collection.RuleKey:     "give it a key with `weir quarantine edit %[1]d`, or drop it",
-		collection.RuleSubject: "`weir quarantine retry %[1]d` publishes it under its own key",
-		collection.RuleReduce:  "mend it with `weir quarantine edit %[1]d`, or publish a schema whose reductions take it and retry it",
-		collection.RuleSize:    "raise the server's max_payload and retry it, or make it smaller with `weir quarantine edit %[1]d`",
+		collection.RuleJSON:     "write it anew with `weir quarantine edit %[1]d`, or drop it",
+		collection.RuleKey:      "give it a key with `weir quarantine edit %[1]d`, or drop it",
+		collection.RuleSubject:  "`weir quarantine retry %[1]d` publishes it under its own key",
+		collection.RuleReduce:   "mend it with `weir quarantine edit %[1]d`, or publish a schema whose reductions take it and retry it",
+		collection.RuleEndpoint: "mend it with `weir quarantine edit %[1]d`, or let the destination take it and run `weir quarantine retry %[1]d`",
+		collection.RuleSize:     "raise the server's max_payload and retry it, or make it smaller with `weir quarantine edit %[1]d`",
 	}
 	text, ok := fixes[rule]
 	if !ok {

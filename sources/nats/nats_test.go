@@ -1,0 +1,311 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"weir/journal/server"
+	"weir/sources"
+	"weir/sources/sourcestest"
+)
+
+// endpoint is a server of somebody else's.
+type endpoint struct {
+	testing.TB
+	js     jetstream.JetStream
+	nc     *nats.Conn
+	config json.RawMessage
+}
+
+func serve(t testing.TB) *endpoint {
+	t.Helper()
+	s, err := server.Start(server.Options{StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	nc, err := nats.Connect(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &endpoint{TB: t, js: js, nc: nc, config: json.RawMessage(fmt.Sprintf(`{"url":%q}`, s.URL()))}
+}
+
+func (e *endpoint) stream(cfg jetstream.StreamConfig) {
+	e.Helper()
+	cfg.Storage = jetstream.MemoryStorage
+	if _, err := e.js.CreateStream(context.Background(), cfg); err != nil {
+		e.Fatal(err)
+	}
+}
+
+func (e *endpoint) publish(subject string, docs ...string) {
+	e.Helper()
+	for _, d := range docs {
+		if _, err := e.js.Publish(context.Background(), subject, []byte(d)); err != nil {
+			e.Fatal(err)
+		}
+	}
+}
+
+func (e *endpoint) request(state string, resources ...string) sources.OpenRequest {
+	r := sources.OpenRequest{Task: "acmeCo/from", Shard: "0-1", Config: e.config}
+	for i, text := range resources {
+		r.Bindings = append(r.Bindings, sources.Binding{Resource: json.RawMessage(text), StateKey: fmt.Sprintf("b%d.v0", i), Collection: sources.Collection{Name: "acmeCo/things"}})
+	}
+	if state != "" {
+		r.State = json.RawMessage(state)
+	}
+	return r
+}
+
+// opened gives a session and what closes it.
+func (e *endpoint) opened(state string, resources ...string) sources.Session {
+	e.Helper()
+	s, err := New().Open(context.Background(), e.request(state, resources...))
+	if err != nil {
+		e.Fatal(err)
+	}
+	e.Cleanup(func() { s.Close() })
+	return s
+}
+
+// pulled gives the documents of so many, and the last state.
+func (e *endpoint) pulled(s sources.Session, n int) (docs []string, state string) {
+	e.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for state == "" || len(docs) < n {
+		b, err := s.Pull(ctx)
+		if err != nil {
+			e.Fatalf("after %q: %v", docs, err)
+		}
+		for _, d := range b.Documents {
+			docs = append(docs, string(d.Data))
+		}
+		state = string(b.State)
+	}
+	return docs, state
+}
+
+func TestConformance(t *testing.T) {
+	sourcestest.Conformance(t, func(t *testing.T) sourcestest.Harness {
+		e := serve(t)
+		e.stream(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}})
+		e.stream(jetstream.StreamConfig{Name: "MIXED", Subjects: []string{"mixed.>"}})
+		h := sourcestest.Harness{Source: New(), Config: e.config, Documents: make([][]string, 2), More: make([][]string, 2)}
+		subjects := []string{"orders.eu", "mixed.a.x"}
+		for i, text := range []string{`{"stream":"ORDERS","metadata":false}`, `{"stream":"MIXED","filter":"mixed.a.*","metadata":false}`} {
+			h.Bindings = append(h.Bindings, sources.Binding{Resource: json.RawMessage(text), Collection: sources.Collection{Name: "acmeCo/things", Key: []string{"/id"}}})
+			for n := range 20 {
+				doc := fmt.Sprintf(`{"id":%d}`, 100*i+n)
+				e.publish(subjects[i], doc)
+				h.Documents[i] = append(h.Documents[i], doc)
+				h.More[i] = append(h.More[i], fmt.Sprintf(`{"id":%d}`, 1000+100*i+n))
+			}
+			e.publish("mixed.b.x", `{"id":"passed over"}`)
+		}
+		h.Bring = func(ctx context.Context, binding int, doc string) error {
+			_, err := e.js.Publish(ctx, subjects[binding], []byte(doc))
+			return err
+		}
+		h.Big = func(size int) string { return `{"id":"` + strings.Repeat("x", size) + `"}` }
+		h.Bad = func(*testing.T) string {
+			e.publish("orders.eu", "no JSON")
+			return "message 21 of stream ORDERS"
+		}
+		h.Secret, h.Unreachable = "s3cret", json.RawMessage(`{"url":"nats://127.0.0.1:1","user":"u","password":"s3cret"}`)
+		return h
+	})
+}
+
+func TestStarts(t *testing.T) {
+	e := serve(t)
+	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.publish("s.a", `{"n":1}`, `{"n":2}`)
+	m, err := e.js.Publish(t.Context(), "s.b", []byte(`{"n":3}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, _ := e.js.Stream(t.Context(), "S")
+	third, err := stream.GetMsg(t.Context(), m.Sequence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for start, want := range map[string]string{
+		`"first"`: "1", "2": "2", `"` + third.Time.Format(time.RFC3339Nano) + `"`: "3",
+	} {
+		docs, _ := e.pulled(e.opened("", `{"stream":"S","metadata":false,"start":`+start+`}`), 1)
+		if docs[0] != `{"n":`+want+`}` {
+			t.Errorf("start %s: %q", start, docs)
+		}
+	}
+	// What is new counts from the first start on, also if nothing came before the second one.
+	first := e.opened("", `{"stream":"S","metadata":false,"start":"new"}`)
+	_, state := e.pulled(first, 0)
+	first.Close()
+	e.publish("s.a", `{"n":4}`)
+	if docs, _ := e.pulled(e.opened(state, `{"stream":"S","metadata":false,"start":"new"}`), 1); docs[0] != `{"n":4}` {
+		t.Errorf("new: %q after %s", docs, state)
+	}
+}
+
+// A stream that is another one, or that lacks messages, is an error that says
+// which, and not a wait.
+func TestLostMessages(t *testing.T) {
+	e := serve(t)
+	ctx := t.Context()
+	cfg := jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}}
+	const all = `{"stream":"S","metadata":false}`
+	e.stream(cfg)
+	e.publish("s.a", `{"n":1}`, `{"n":2}`)
+	s := e.opened("", all)
+	_, state := e.pulled(s, 2)
+	s.Close()
+	refused := func(what, resource, want string) {
+		t.Helper()
+		s, err := New().Open(ctx, e.request(state, resource))
+		if err == nil {
+			s.Close()
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || errors.Is(err, sources.ErrTransient)) {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+	refused("as it was", all, "")
+	e.publish("s.a", `{"n":3}`, `{"n":4}`)
+	stream, err := e.js.Stream(ctx, "S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(ctx, 3); err != nil {
+		t.Fatal(err)
+	}
+	refused("one removed by hand from the middle", all, "")
+	if err := stream.Purge(ctx); err != nil {
+		t.Fatal(err)
+	}
+	refused("purged", all, "messages 3 to 4 of stream S are gone")
+	e.publish("s.a", `{"n":5}`)
+	if docs, _ := e.pulled(e.opened(state, `{"stream":"S","metadata":false,"onLost":"continue"}`), 1); docs[0] != `{"n":5}` {
+		t.Errorf("goes on with %q", docs)
+	}
+	if err := e.js.DeleteStream(ctx, "S"); err != nil {
+		t.Fatal(err)
+	}
+	refused("gone", all, "there is no stream S")
+	e.stream(cfg)
+	refused("made again", all, "ends at sequence 0, and this capture has read through 2")
+	e.publish("s.a", `{"n":1}`, `{"n":2}`, `{"n":3}`)
+	refused("made again and longer", all, "was made again at")
+	state = `{"v":2}`
+	refused("a newer state", all, "format version 2")
+}
+
+func TestValidate(t *testing.T) {
+	e := serve(t)
+	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*.x"}})
+	e.stream(jetstream.StreamConfig{Name: "W", Subjects: []string{"w"}, Retention: jetstream.WorkQueuePolicy})
+	for resource, want := range map[string]string{
+		`{"stream":"S","filter":"s.a.x"}`: "", `{"stream":"S","filter":"s.>"}`: "", `{"subject":"anything.>"}`: "",
+		`{"stream":"S","filter":"t.>"}`:   "matches no subject of stream S, which takes s.*.x",
+		`{"stream":"S","filter":"s.a.y"}`: "matches no subject",
+		`{"stream":"none"}`:               "there is no stream none",
+		`{"stream":"W"}`:                  "workqueue retention",
+	} {
+		r := e.request("", resource)
+		_, err := New().Validate(t.Context(), sources.ValidateRequest{Task: r.Task, Config: r.Config, Bindings: r.Bindings})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", resource, err, want)
+		}
+	}
+	r := e.request("", `{"stream":"S"}`, `{"stream":"S"}`)
+	if _, err := New().Validate(t.Context(), sources.ValidateRequest{Task: r.Task, Config: r.Config, Bindings: r.Bindings}); err == nil || !strings.Contains(err.Error(), "by another binding already") {
+		t.Errorf("a stream twice: %v", err)
+	}
+}
+
+// A core subject gives what is published while somebody listens.
+func TestCoreSubject(t *testing.T) {
+	e := serve(t)
+	if err := e.nc.Publish("c.x", []byte(`{"n":0}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s := e.opened("", `{"subject":"c.*","fields":{"id":"{{wildcard(1)}}"}}`)
+	for i := range 3 {
+		if err := e.nc.Publish("c.x", []byte(fmt.Sprintf(`{"n":%d}`, i+1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	docs, _ := e.pulled(s, 3)
+	if docs[0] != `{"n":1,"id":"x","_meta":{"op":"u","subject":"c.x"}}` || len(docs) != 3 {
+		t.Errorf("documents %q", docs)
+	}
+	if err := s.Acknowledge(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+}
+
+// When the connection is lost, the session ends with an error that passes, and
+// the next one goes on.
+func TestLostConnection(t *testing.T) {
+	e := serve(t)
+	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.publish("s.a", `{"n":1}`)
+	s := e.opened("", `{"stream":"S","metadata":false}`)
+	_, state := e.pulled(s, 1)
+	s.(*session).conn.Close()
+	if _, err := s.Pull(t.Context()); !errors.Is(err, sources.ErrTransient) {
+		t.Errorf("a lost connection: %v", err)
+	}
+	s.Close()
+	e.publish("s.a", `{"n":2}`)
+	if docs, _ := e.pulled(e.opened(state, `{"stream":"S","metadata":false}`), 1); docs[0] != `{"n":2}` {
+		t.Errorf("goes on with %q", docs)
+	}
+}
+
+// The position of a filtered stream moves over what does not match.
+func TestIdlePosition(t *testing.T) {
+	e := serve(t)
+	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.publish("s.a", `{"n":1}`)
+	e.publish("s.b", `{"n":2}`, `{"n":3}`)
+	s := e.opened("", `{"stream":"S","filter":"s.a","metadata":false}`)
+	e.pulled(s, 1)
+	f := &feed{session: s.(*session), binding: parsed(t, `{"stream":"S","filter":"s.a"}`), key: "b0.v0", at: 1, handed: 0}
+	if err := f.open(t.Context(), &position{Seq: 1, Created: created(e, "S")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.idle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, state := e.pulled(s, 0)
+	if f.at != 3 || !strings.Contains(state, `"seq":3`) {
+		t.Errorf("position %d, state %s", f.at, state)
+	}
+}
+
+func created(e *endpoint, name string) time.Time {
+	stream, err := e.js.Stream(context.Background(), name)
+	if err != nil {
+		e.Fatal(err)
+	}
+	return stream.CachedInfo().Created
+}
