@@ -44,7 +44,7 @@ func (c *Command) environment() []string {
 }
 
 func (c *Command) cmd(stdin, stdout, stderr *os.File) *exec.Cmd {
-	cmd := exec.Command(c.Args[0], c.Args[1:]...) //nolint:gosec // the user names the program; Stop ends it
+	cmd := exec.Command(c.Args[0], c.Args[1:]...) //nolint:gosec,noctx // the user names the program; Stop ends it
 	cmd.Dir, cmd.Env = c.Dir, c.environment()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	cmd.SysProcAttr = attributes()
