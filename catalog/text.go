@@ -14,6 +14,15 @@ import (
 // Text writes published specs as a catalog's file that can be published again.
 // Schemas stand in it in full, modules as what they were bundled into.
 func Text(records ...Record) ([]byte, error) {
+	specs, err := Specs(records...)
+	if err != nil {
+		return nil, err
+	}
+	return YAML(specs)
+}
+
+// Specs is Text as JSON.
+func Specs(records ...Record) ([]byte, error) {
 	f := textFile{Collections: map[string]textCollection{}, Captures: map[string]textCapture{}, Materializations: map[string]textMaterialization{}}
 	for _, r := range records {
 		var err error
@@ -35,7 +44,7 @@ func Text(records ...Record) ([]byte, error) {
 	if err := encoder.Encode(f); err != nil {
 		return nil, err
 	}
-	return YAML(text.Bytes())
+	return text.Bytes(), nil
 }
 
 // LoadText loads a catalog of one file that is not on disk. shown is its name in

@@ -133,6 +133,21 @@ func DecodeKVKey(key string) (string, error) {
 // task beside what is published.
 func ControlKey(kind, task string) string { return catalog.ControlPrefix + kind + "." + KVKey(task) }
 
+// Buckets that hold a task's state beside its checkpoint, by the beginning of
+// their names. Registers and pages of a database lie apart, so that a
+// derivation that goes over from one to the other starts with none.
+const (
+	RegistersBucket = "weir_reg_"
+	DatabaseBucket  = "weir_db_"
+	RecordsBucket   = "weir_rec_" // of a capture whose source keeps records
+)
+
+// StateBucket names such a bucket of a task.
+func StateBucket(kind, task string) string {
+	sum := sha256.Sum256([]byte(task))
+	return kind + hex.EncodeToString(sum[:8])
+}
+
 // maxConsumerName leaves room for a nonce behind the name.
 const maxConsumerName = maxName - 55
 

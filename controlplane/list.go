@@ -183,9 +183,13 @@ func publishedAt(id string) time.Time {
 
 // streamStats counts what is in a stream: its messages without the markers.
 func streamStats(ctx context.Context, conn *journal.Conn, name string, info journal.StreamInfo) (*StreamStats, error) {
-	markers, err := conn.Count(ctx, info.Name, collection.MarkersFilter(name))
+	subjects, err := conn.Subjects(ctx, info.Name, collection.MarkersFilter(name))
 	if err != nil {
 		return nil, fmt.Errorf("markers of %s: %w", name, err)
+	}
+	var markers uint64
+	for _, n := range subjects {
+		markers += n
 	}
 	s := &StreamStats{Name: info.Name, Bytes: info.Bytes, First: info.First, Last: info.Last, Created: info.Created}
 	if info.Messages > markers {

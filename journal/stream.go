@@ -271,9 +271,9 @@ func offline(c *jetstream.ClusterInfo) (n int) {
 	return n
 }
 
-// Count gives how many messages of a stream match a filter. The server counts by
-// subject: it is for filters that few subjects match.
-func (c *Conn) Count(ctx context.Context, stream, filter string) (uint64, error) {
+// Subjects gives the subjects of a stream that match a filter, and how many
+// messages each has. It is for filters that few subjects match.
+func (c *Conn) Subjects(ctx context.Context, stream, filter string) (map[string]uint64, error) {
 	var info struct {
 		State struct {
 			Subjects map[string]uint64 `json:"subjects"`
@@ -281,13 +281,9 @@ func (c *Conn) Count(ctx context.Context, stream, filter string) (uint64, error)
 	}
 	err := noStream(c.call(ctx, "STREAM.INFO."+stream, map[string]any{"subjects_filter": filter}, &info))
 	if err != nil {
-		return 0, fmt.Errorf("count %s in stream %s: %w", filter, stream, err)
+		return nil, fmt.Errorf("subjects %s of stream %s: %w", filter, stream, err)
 	}
-	var n uint64
-	for _, of := range info.State.Subjects {
-		n += of
-	}
-	return n, nil
+	return info.State.Subjects, nil
 }
 
 // Streams lists the streams that are Weir's, buckets included, by name.

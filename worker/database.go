@@ -11,13 +11,11 @@ import (
 	"weir/sinks"
 )
 
-// Buckets that hold a task's state beside its checkpoint, by the beginning of
-// their names. Registers and pages of a database lie apart, so that a
-// derivation that goes over from one to the other starts with none.
+// Buckets that hold a task's state beside its checkpoint.
 const (
-	registersOf = "weir_reg_"
-	databaseOf  = "weir_db_"
-	recordsOf   = "weir_rec_" // of a capture whose source keeps records
+	registersOf = collection.RegistersBucket
+	databaseOf  = collection.DatabaseBucket
+	recordsOf   = collection.RecordsBucket
 )
 
 // describeState begins the description of such a bucket.

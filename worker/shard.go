@@ -397,12 +397,6 @@ func registerKey(packed []byte) string {
 	return "r." + strconv.Itoa(int(h.Sum32()%registerShares)) + "." + name
 }
 
-// stateBucket names the bucket of a stateful task.
-func stateBucket(kind, task string) string {
-	sum := sha256.Sum256([]byte(task))
-	return kind + hex.EncodeToString(sum[:8])
-}
-
 // pause waits, but not longer than the context lives.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

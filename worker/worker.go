@@ -253,7 +253,7 @@ func openShard(ctx context.Context, e *env, name, target, state string) (*shard,
 	keys := keys{common: name + "." + e.token, registers: "checkpoint." + e.token}
 	config, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, keys.common
 	if state != "" {
-		config, key = journal.BucketConfig{Name: stateBucket(state, e.task), Description: describeState(state) + e.task}, keys.registers
+		config, key = journal.BucketConfig{Name: collection.StateBucket(state, e.task), Description: describeState(state) + e.task}, keys.registers
 	}
 	bucket, err := e.conn.EnsureBucket(ctx, config)
 	if err != nil {

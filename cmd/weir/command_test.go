@@ -107,11 +107,17 @@ func (r *running) stop(t *testing.T) int {
 // await waits until the command has printed a text, and gives all it printed.
 func (r *running) await(t *testing.T, text string) string {
 	t.Helper()
+	return r.awaitTimes(t, text, 1)
+}
+
+// awaitTimes waits until the command has printed a text so many times.
+func (r *running) awaitTimes(t *testing.T, text string, times int) string {
+	t.Helper()
 	patience := time.NewTimer(weirtest.Patience)
 	defer patience.Stop()
 	for {
 		all := r.out.String()
-		if at := strings.Index(all, text); at >= 0 && strings.Contains(all[at:], "\n") {
+		if at := strings.LastIndex(all, text); strings.Count(all, text) >= times && strings.Contains(all[at:], "\n") {
 			return all
 		}
 		select {
@@ -179,6 +185,18 @@ func TestWrongCommandLines(t *testing.T) {
 		"read a/b --reduce --follow":            "weir: --reduce reads everything before it prints, and what it prints stands at no sequence: it goes without --follow and --meta\n",
 		"read a/b -n -1":                        "weir: --limit -1: there are no fewer documents than none\n",
 		"status a/b":                            "weir: status takes no arguments, but there is a/b\n",
+		"plan":                                  "weir: plan takes one CATALOG, as in `weir plan CATALOG`\n",
+		"history a b":                           "weir: history takes one PUBLICATION at most, as in `weir history 20261126T101500`\n",
+		"revert":                                "weir: revert takes one PUBLICATION, as in `weir revert PUBLICATION`\n",
+		"list things":                           "weir: things is no kind: collections, captures, derivations or materializations\n",
+		"describe":                              "weir: describe takes one NAME, as in `weir describe NAME`\n",
+		"pause":                                 "weir: pause takes a TASK, as in `weir pause TASK...`\n",
+		"resume":                                "weir: resume takes a TASK, as in `weir resume TASK...`\n",
+		"delete":                                "weir: delete takes a NAME, as in `weir delete NAME...`\n",
+		"wait --for ever":                       "weir: --for ever is unknown: running, caught-up, paused, failed or document\n",
+		"wait --for document":                   "weir: --for document takes the names of collections, as in `weir wait acmeCo/orders --for document`\n",
+		"init":                                  "weir: init takes one DIR, as in `weir init DIR`\n",
+		"dev testdata/none":                     "weir: testdata/none: there is no such file or directory; `weir init testdata/none` makes a catalog to begin with\n",
 		"status -o text":                        "weir: --output text is unknown: table, json or yaml\n",
 		"serve a b":                             "weir: serve takes no arguments, but there is a b\n",
 		"serve --http-key k":                    "weir: HTTPS needs a certificate and its key: give both --http-cert and --http-key\n",

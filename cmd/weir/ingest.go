@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
+	"weir/catalog"
 	"weir/collection"
 	"weir/controlplane"
 	"weir/journal"
@@ -33,6 +34,8 @@ collection's schema, and stores them in atomic batches. The first document that
 is refused ends the command: its line is named, and everything before it is stored.`,
 		Example: "  weir ingest acmeCo/orders < examples/orders/orders.jsonl",
 		Args:    exactlyOne("COLLECTION"),
+
+		ValidArgsFunction: completeNames(i.connect, string(catalog.KindCollection)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return i.run(cmd.Context(), args[0], cmd.InOrStdin(), cmd.ErrOrStderr())
 		},

@@ -70,6 +70,8 @@ func root() *cobra.Command {
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
+	c.AddCommand(initCommand(), devCommand(), planCommand(), historyCommand(), revertCommand(), listCommand(), getCommand(), describeCommand(),
+		pauseCommand(), resumeCommand(), deleteCommand(), waitCommand())
 	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(), lintCommand(),
 		generateCommand(), statusCommand(), logsCommand(), doctorCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
 	c.AddCommand(tapCommand(), quarantineCommand(), eraseCommand())
@@ -161,6 +163,16 @@ func exactlyOne(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
 			return &usageError{fmt.Errorf("%s takes one %s, as in `weir %s`", cmd.Name(), what, cmd.Use)}
+		}
+		return nil
+	}
+}
+
+// atLeastOne is the arguments' rule of commands that take several things.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &usageError{fmt.Errorf("%s takes a %s, as in `weir %s`", cmd.Name(), what, cmd.Use)}
 		}
 		return nil
 	}

@@ -140,3 +140,8 @@ func alternatives(of []string) string {
 func colored(out io.Writer) bool {
 	return isTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
+
+// note tells on standard error what a command does meanwhile.
+func note(problems io.Writer, format string, args ...any) {
+	fmt.Fprintf(problems, format+"\n", args...)
+}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"io"
-	"path/filepath"
+	"fmt"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane"
 )
@@ -14,8 +12,9 @@ import (
 type publish struct {
 	connection
 	results
-	data string
-	keep bool
+	source
+	confirmation
+	message string
 }
 
 func publishCommand() *cobra.Command {
@@ -23,60 +22,77 @@ func publishCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "publish CATALOG",
 		Short: "Publish a catalog to a NATS server: streams and tasks become what it says",
-		Long: `Checks the catalog, makes its streams, and publishes it in one step; workers
+		Long: `Checks the catalog, shows what would be done ("weir plan"), asks on a terminal
+whether to do it, makes the streams, and publishes everything in one step; workers
 ("weir serve") follow. What an earlier publication of the same path wrote and is
-gone from it stops, its streams stay. To publish documents, see "weir ingest".`,
-		Example: "  weir publish examples/orders --nats nats://127.0.0.1:4222",
+gone from it stops, its streams stay. What tasks of other catalogs need is not taken
+from them. To publish documents, see "weir ingest".`,
+		Example: "  weir publish examples/orders\n  weir publish examples/orders -m \"totals by day\" --yes --nats nats://127.0.0.1:4222",
 		Args:    exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return p.run(cmd.Context(), cmd, args[0])
 		},
 	}
 	p.connection.flags(c)
-	c.Flags().StringVar(&p.data, "data", "", "the workers' data directory, for relative paths of endpoints")
-	c.Flags().BoolVar(&p.keep, "keep", false, "leave running what is gone from the catalog")
+	p.source.flags(c)
 	p.results.flags(c)
+	p.confirmation.flags(c)
+	c.Flags().StringVarP(&p.message, "message", "m", "", "why, for the history")
 	return c
 }
 
-func (p *publish) run(ctx context.Context, path string, out, problems io.Writer) error {
+func (p *publish) run(ctx context.Context, cmd *cobra.Command, path string) error {
 	if err := p.check(); err != nil {
 		return err
 	}
-	root, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	c, err := build(ctx, path, p.logger(zapcore.WarnLevel))
-	if err != nil {
-		return err
-	}
-	p.printWarnings(problems, c)
-	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: p.data}
-	warnUnresolved(problems, connectors, c)
-	if err := connectors.Check(ctx, c); err != nil {
-		return err
-	}
-	conn, err := p.open(ctx, "publish", p.logger(zapcore.WarnLevel))
+	c, conn, err := p.prepare(ctx, &p.connection, "publish", path, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	done, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: !p.keep, Build: version})
+	draft, err := p.draft(ctx, conn, path, c, p.message, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	return p.write(out, done, func(s *sheet) {
-		for _, part := range []struct {
-			what  string
-			names []string
-		}{{"created", done.Created}, {"changed", done.Changed}, {"removed", done.Removed}, {"unchanged", done.Unchanged}} {
-			for _, name := range part.names {
-				s.line("%-9s  %s", part.what, name)
-			}
-		}
-		if done.ID == "" {
-			s.line("nothing to publish")
-		}
+	return carryOut(ctx, cmd, draft, &p.results, func() error {
+		return p.ask(cmd, "Publish this?", false)
 	})
+}
+
+// carryOut shows what a draft would do, asks, and does it.
+func carryOut(ctx context.Context, cmd *cobra.Command, draft *controlplane.Draft, r *results, ask func() error) error {
+	plan := draft.Plan()
+	if !plan.Empty() {
+		if interactive(cmd) {
+			s := newSheet(cmd.ErrOrStderr())
+			planSheet(s, plan)
+			fmt.Fprint(cmd.ErrOrStderr(), s.b.String())
+		}
+		if err := ask(); err != nil {
+			return err
+		}
+	}
+	done, err := draft.Publish(ctx)
+	if err != nil {
+		return err
+	}
+	return r.write(cmd.OutOrStdout(), done, func(s *sheet) { publishedSheet(s, done) })
+}
+
+// publishedSheet draws what was done.
+func publishedSheet(s *sheet, done controlplane.Published) {
+	for _, part := range []struct {
+		what  string
+		names []string
+		color
+	}{{"created", done.Created, good}, {"changed", done.Changed, warns}, {"removed", done.Removed, bad}, {"unchanged", done.Unchanged, faint}} {
+		for _, name := range part.names {
+			s.line("%s  %s", s.paint(part.color, fmt.Sprintf("%-9s", part.what)), name)
+		}
+	}
+	if done.ID == "" {
+		s.line("nothing to publish")
+		return
+	}
+	s.line("publication %s", done.ID)
 }

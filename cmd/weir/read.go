@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
+	"weir/catalog"
 	"weir/collection"
 	"weir/controlplane/documents"
 	"weir/document"
@@ -85,6 +86,8 @@ where that deletes the document. --key finds the documents of one key without re
 the others.`,
 		Example: "  weir read acmeCo/orders --follow\n  weir read acmeCo/orders --key o-17 --meta\n  weir read acmeCo/orders --from 15m --partition region=EU\n  weir read acmeCo/customer-totals --reduce -o table",
 		Args:    exactlyOne("COLLECTION"),
+
+		ValidArgsFunction: completeNames(r.connect, string(catalog.KindCollection)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return r.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -221,17 +221,46 @@ func block(b *strings.Builder, label, text string, width int) {
 
 // terminalWidth is the width of a terminal in columns; 0 for what is none.
 func terminalWidth(out io.Writer) int {
-	f, ok := out.(*os.File)
-	if !ok || !isTerminal(out) {
+	if !isTerminal(out) {
 		return 0
 	}
-	if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 40 {
-		return w
+	width, _ := terminalSize(out)
+	return width
+}
+
+// terminalSize is the size of a terminal, or what one has at least.
+func terminalSize(out io.Writer) (width, height int) {
+	if f, ok := out.(*os.File); ok {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 40 && h > 10 {
+			return w, h
+		}
 	}
-	return 80
+	return 80, 24
 }
 
 func isTerminal(out io.Writer) bool {
 	f, ok := out.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// wrapped adds a text behind an indentation, broken between words, with the
+// lines that follow indented as far.
+func (s *sheet) wrapped(indent, text string) {
+	width := s.blockWidth() - len(indent)
+	line := indent
+	used := 0
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if used > 0 && used+1+n > width {
+			s.line("%s", line)
+			line, used = strings.Repeat(" ", len(indent)), 0
+		}
+		if used > 0 {
+			line += " "
+			used++
+		}
+		line += word
+		used += n
+	}
+	s.line("%s", line)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,7 @@ func (s *status) run(ctx context.Context, out io.Writer) error {
 	if all == nil {
 		all = []worker.Status{} // a list, even when it is empty
 	}
+	slices.SortStableFunc(all, func(a, b worker.Status) int { return urgency(a) - urgency(b) })
 	return s.write(out, all, func(sheet *sheet) {
 		if len(all) == 0 {
 			sheet.line("no tasks: publish a catalog with `weir publish`, and run `weir serve`")
@@ -79,12 +81,18 @@ func statusTable(all []worker.Status, before map[string]worker.Status, elapsed t
 	return t
 }
 
+// urgency sorts tasks by how much they need somebody.
+func urgency(s worker.Status) int {
+	order := []worker.State{worker.StateFailed, worker.StateRetrying, worker.StatePending, worker.StatePaused, worker.StateRunning, worker.StateDisabled}
+	return slices.Index(order, s.State)
+}
+
 // stateColor shows what needs somebody.
 func stateColor(s worker.State) color {
 	switch s {
 	case worker.StateFailed:
 		return bad
-	case worker.StateRetrying, worker.StatePending:
+	case worker.StateRetrying, worker.StatePending, worker.StatePaused:
 		return warns
 	case worker.StateRunning:
 		return good

@@ -58,12 +58,17 @@ The catalog is the whole wish: what is gone from it stops, its streams stay.`,
 			return u.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
+	u.upFlags(c)
+	return c
+}
+
+// upFlags adds the flags of commands that run a catalog.
+func (u *up) upFlags(c *cobra.Command) {
 	u.flagsOr(c, "a server of its own")
 	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
 	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
 	u.secrets.flags(c, "any, from the data directory on")
 	u.web.flags(c, "another port if taken")
-	return c
 }
 
 // check refuses flags that say nothing or contradict each other.
@@ -111,7 +116,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 	if err := connectors.Check(ctx, c); err != nil {
 		return err
 	}
-	if _, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version}); err != nil {
+	if _, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version, By: whoIAm()}); err != nil {
 		return err
 	}
 	pages, err := u.web.start(ctx, u.data, problems, log)

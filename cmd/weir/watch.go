@@ -20,11 +20,17 @@ import (
 // ends. A change that breaks the catalog is shown, and the next one awaited.
 func (t *tests) follow(ctx context.Context) error {
 	w := &watched{tests: t, outcomes: map[string]outcomeOf{}, terminal: isTerminal(t.out)}
-	seen := snapshot(w.places()) // before the run, which may take long
-	if err := w.run(ctx); err != nil {
+	return onChanges(ctx, w.places, w.run)
+}
+
+// onChanges runs something, and again whenever a file changed, came or went in
+// the places that it looks at, until the context ends or a run fails.
+func onChanges(ctx context.Context, places func() (dir string, files []string), run func(context.Context) error) error {
+	seen := snapshot(places()) // before the run, which may take long
+	if err := run(ctx); err != nil {
 		return unlessStopped(err)
 	}
-	for name, stamp := range snapshot(w.places()) { // files of the catalog that are known only now
+	for name, stamp := range snapshot(places()) { // files of the catalog that are known only now
 		if _, ok := seen[name]; !ok {
 			seen[name] = stamp
 		}
@@ -40,7 +46,7 @@ func (t *tests) follow(ctx context.Context) error {
 		}
 		// Editors write files in several steps: run once nothing has changed
 		// from one look to the next.
-		now := snapshot(w.places())
+		now := snapshot(places())
 		if !maps.Equal(seen, now) {
 			seen, changed = now, true
 			continue
@@ -49,7 +55,7 @@ func (t *tests) follow(ctx context.Context) error {
 			continue
 		}
 		changed = false
-		if err := w.run(ctx); err != nil {
+		if err := run(ctx); err != nil {
 			return unlessStopped(err)
 		}
 	}
@@ -89,39 +95,47 @@ func (w *watched) run(ctx context.Context) error {
 		return w.broken(err)
 	}
 	w.files = c.Files()
-	hashes := map[string]string{}
-	for _, name := range (catalogtest.Runner{Select: w.selected}).Names(c) {
-		hashes[name] = catalogtest.Hash(c, c.Tests[name])
-	}
-	maps.DeleteFunc(w.outcomes, func(name string, _ outcomeOf) bool { return hashes[name] == "" })
 	w.clear()
-	runner := catalogtest.Runner{Select: func(spec *catalog.Test) bool {
-		hash, ok := hashes[spec.Name]
-		return ok && w.outcomes[spec.Name].hash != hash
-	}}
-	report := catalogtest.NewReport(c, w.path)
 	began := time.Now()
-	err = runner.Run(ctx, c, func(r catalogtest.Result) {
-		report.Add(c, r).WriteText(w.out, w.colors, w.verbose)
-		w.outcomes[r.Test] = outcomeOf{hash: hashes[r.Test], failed: r.Err != nil}
-	})
+	report, failing, err := w.affected(ctx, c)
 	if err != nil {
 		return err
 	}
 	report.Took(time.Since(began))
 	all := len(report.Tests) == len(c.Tests)
 	report.WriteSummary(w.out, w.colors, all)
-	var failing []string
-	for _, name := range slices.Sorted(maps.Keys(w.outcomes)) {
-		if w.outcomes[name].failed {
-			failing = append(failing, name)
-		}
-	}
 	if !all && len(failing) > 0 {
 		fmt.Fprintf(w.out, "failing: %s\n", strings.Join(failing, ", "))
 	}
 	fmt.Fprintf(w.out, "\n%s\n", w.waiting())
 	return nil
+}
+
+// affected runs the tests whose hash is new, and gives the names of all that
+// fail, whenever they ran.
+func (w *watched) affected(ctx context.Context, c *catalog.Catalog) (report *catalogtest.Report, failing []string, err error) {
+	hashes := map[string]string{}
+	for _, name := range (catalogtest.Runner{Select: w.selected}).Names(c) {
+		hashes[name] = catalogtest.Hash(c, c.Tests[name])
+	}
+	maps.DeleteFunc(w.outcomes, func(name string, _ outcomeOf) bool { return hashes[name] == "" })
+	runner := catalogtest.Runner{Select: func(spec *catalog.Test) bool {
+		hash, ok := hashes[spec.Name]
+		return ok && w.outcomes[spec.Name].hash != hash
+	}}
+	report = catalogtest.NewReport(c, w.path)
+	if len(runner.Names(c)) > 0 {
+		err = runner.Run(ctx, c, func(r catalogtest.Result) {
+			report.Add(c, r).WriteText(w.out, w.colors, w.verbose)
+			w.outcomes[r.Test] = outcomeOf{hash: hashes[r.Test], failed: r.Err != nil}
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(w.outcomes)) {
+		if w.outcomes[name].failed {
+			failing = append(failing, name)
+		}
+	}
+	return report, failing, err
 }
 
 // broken shows what is wrong with the catalog, unless it was never whole.

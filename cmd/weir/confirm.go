@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// confirmation asks before something that is not easily undone.
+type confirmation struct{ yes bool }
+
+func (c *confirmation) flags(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask")
+}
+
+// errDeclined is a question that was answered with no.
+var errDeclined = &noError{errors.New("nothing was done")}
+
+// interactive says whether somebody can be asked.
+func interactive(cmd *cobra.Command) bool {
+	in, ok := cmd.InOrStdin().(*os.File)
+	return ok && isTerminal(in) && isTerminal(cmd.ErrOrStderr())
+}
+
+// ask asks whether to go on. Where nobody can be asked, needed says whether that
+// takes --yes.
+func (c *confirmation) ask(cmd *cobra.Command, question string, needed bool) error {
+	switch {
+	case c.yes:
+		return nil
+	case !interactive(cmd) && needed:
+		return &usageError{fmt.Errorf("%s: nobody can be asked here, so say --yes", strings.TrimSuffix(question, "?"))}
+	case !interactive(cmd):
+		return nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
+	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
+		return errDeclined
+	}
+	return nil
+}
+
+// askFor asks for a word to be typed.
+func (c *confirmation) askFor(cmd *cobra.Command, question, word string) error {
+	if c.yes || !interactive(cmd) {
+		return c.ask(cmd, question, true)
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "%s Type %s to go on: ", question, word)
+	answer, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.TrimSpace(answer) != word {
+		return errDeclined
+	}
+	return nil
+}
+
+// whoIAm is what records say of who did something: user@host.
+func whoIAm() string {
+	name := "somebody"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	} else if u := os.Getenv("USER"); u != "" {
+		name = u
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return name
+	}
+	return name + "@" + host
+}

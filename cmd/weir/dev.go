@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.uber.org/zap/zapcore"
+
+	"weir/catalog"
+	"weir/controlplane"
+	"weir/journal"
+	"weir/secrets"
+)
+
+// dev is `weir dev`: up, and a publication for each change that is good.
+type dev struct {
+	up
+	watched *watched
+	screen  *screen
+	conn    *journal.Conn
+	store   *secrets.Store
+	root    string
+	path    string
+	running string // when what runs was published; empty: nothing was yet
+}
+
+func devCommand() *cobra.Command {
+	d := &dev{}
+	c := &cobra.Command{
+		Use:   "dev CATALOG",
+		Short: "Keep a catalog running while you edit it: each save is checked, tested and published",
+		Long: `Runs a catalog as "weir up" does, and looks at its files: after each change it builds
+the catalog, warns as "weir lint" does, and runs the tests that the change affects.
+When all is well the change is published, and only the tasks that it touches start
+anew. When something is wrong, it is shown with its place, and what was published
+before keeps running.`,
+		Example: "  weir dev examples/orders\n  weir dev . --port 0 --data /tmp/try",
+		Args:    exactlyOne("CATALOG"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := d.check(cmd); err != nil {
+				return err
+			}
+			return d.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	d.upFlags(c)
+	return c
+}
+
+func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return &usageError{fmt.Errorf("%s: there is no such file or directory; `weir init %s` makes a catalog to begin with", path, path)}
+	}
+	d.path = path
+	if d.root, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	if d.data, err = dataDir(d.data, d.root); err != nil {
+		return err
+	}
+	log, logFile, err := d.log(out)
+	if err != nil {
+		return err
+	}
+	conn, url, stop, err := d.connect(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	d.conn = conn
+	for _, warning := range conn.Warnings(ctx) {
+		fmt.Fprintln(problems, "warning:", warning)
+	}
+	pages, err := d.web.start(ctx, d.data, problems, log)
+	if err != nil {
+		return err
+	}
+	defer pages.stop()
+	if d.store, err = d.secrets.store(ownSecrets(d.data)); err != nil {
+		return err
+	}
+	d.screen = &screen{out: out, url: url, pages: pages.line, data: d.data, log: logFile, terminal: isTerminal(out)}
+	d.watched = &watched{tests: &tests{path: path, colors: colors(out)}, outcomes: map[string]outcomeOf{}}
+	options := workerOptions(conn, d.data, log)
+	options.Catalog, options.Secrets = d.root, d.store
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	followed := make(chan error, 1)
+	go func() { // its end is waited for below
+		err := onChanges(ctx, d.watched.places, d.try)
+		if err != nil {
+			cancel()
+		}
+		followed <- err
+	}()
+	err = runWorker(ctx, options, d.screen)
+	cancel()
+	return errors.Join(<-followed, err)
+}
+
+// try checks the catalog as it is on disk, and publishes it if it is good. An
+// error is one of what is around it, not of the catalog.
+func (d *dev) try(ctx context.Context) error {
+	done, err := d.attempt(ctx)
+	var red *redError
+	now := time.Now().Format(time.TimeOnly)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &red):
+		d.screen.tell(d.paint(bad, now+" not published: ") + red.Error() + d.keeps())
+	case err != nil:
+		return err
+	default:
+		d.running = now
+		d.screen.tell(d.paint(good, now+" ") + done)
+	}
+	return nil
+}
+
+func (d *dev) paint(c color, text string) string {
+	return (&sheet{colors: colored(d.screen.out)}).paint(c, text)
+}
+
+// keeps says what goes on meanwhile.
+func (d *dev) keeps() string {
+	if d.running == "" {
+		return "\nmend it: every change of a file is tried"
+	}
+	return "\nwhat was published at " + d.running + " keeps running"
+}
+
+// redError is something that the author has to mend.
+type redError struct{ err error }
+
+func (e *redError) Error() string { return e.err.Error() }
+func (e *redError) Unwrap() error { return e.err }
+
+// attempt builds, lints, tests and publishes, and says what it did.
+func (d *dev) attempt(ctx context.Context) (string, error) {
+	c, err := build(ctx, d.path, d.logger(zapcore.ErrorLevel))
+	if err != nil {
+		return "", &redError{err}
+	}
+	d.watched.files = c.Files()
+	actions, err := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: d.data, Secrets: d.store}.Examine(ctx, c)
+	if err != nil {
+		return "", &redError{err}
+	}
+	// What fails is shown again, whether this change has to do with it or not.
+	maps.DeleteFunc(d.watched.outcomes, func(_ string, o outcomeOf) bool { return o.failed })
+	var shown bytes.Buffer
+	d.watched.out = &shown
+	_, failing, err := d.watched.affected(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	if len(failing) > 0 {
+		return "", &redError{fmt.Errorf("%s: %s\n%s", plural(len(failing), "test fails", "tests fail"), strings.Join(failing, ", "), strings.TrimRight(shown.String(), "\n"))}
+	}
+	draft, err := controlplane.NewDraft(ctx, d.conn, c, controlplane.Options{Catalog: d.root, Prune: true, Build: version, By: whoIAm(), Message: "weir dev", Actions: actions})
+	if err != nil {
+		return "", refusal(err)
+	}
+	plan := draft.Plan()
+	if _, err := draft.Publish(ctx); err != nil {
+		return "", refusal(err)
+	}
+	return d.summary(plan, c), nil
+}
+
+// refusal tells what the author can mend from what is around.
+func refusal(err error) error {
+	var faults catalog.Errors
+	var dependents *controlplane.DependentsError
+	if errors.As(err, &faults) || errors.As(err, &dependents) || errors.Is(err, controlplane.ErrConcurrent) {
+		return &redError{err}
+	}
+	return err
+}
+
+// summary says what was published, and what that did.
+func (d *dev) summary(p controlplane.Plan, c *catalog.Catalog) string {
+	text := "published"
+	if p.Empty() {
+		text = "as published"
+	}
+	names := map[string][]string{}
+	for _, s := range p.Specs {
+		names[s.Action] = append(names[s.Action], s.Name)
+	}
+	for _, part := range []struct{ action, word string }{{controlplane.Create, "created"}, {controlplane.Change, "changed"}, {controlplane.Remove, "removed"}} {
+		if of := names[part.action]; len(of) > 0 {
+			text += ", " + part.word + " " + strings.Join(of, ", ")
+		}
+	}
+	text = strings.Replace(text, "published,", "published:", 1)
+	text += " (" + plural(len(c.Tests), "test passes", "tests pass") + ")"
+	for _, w := range warningsOf(c) {
+		text += "\nwarning: " + w.String()
+	}
+	return text
+}

@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/journal"
+)
+
+// board is what the bucket of status records says: the tasks, and when their
+// workers were heard of.
+type board struct {
+	tasks map[string]Status // by key
+	signs map[string]time.Time
+}
+
+func newBoard() *board { return &board{tasks: map[string]Status{}, signs: map[string]time.Time{}} }
+
+// take takes over an entry of the bucket.
+func (b *board) take(e journal.Entry) error {
+	switch {
+	case e.Deleted:
+		delete(b.tasks, e.Key)
+		return nil
+	case strings.HasPrefix(e.Key, signKey):
+		var s sign
+		if err := json.Unmarshal(e.Value, &s); err != nil {
+			return fmt.Errorf("status %s: %w", e.Key, err)
+		}
+		b.signs[s.Worker] = s.Updated
+		return nil
+	}
+	var s Status
+	if err := json.Unmarshal(e.Value, &s); err != nil {
+		return fmt.Errorf("status %s: %w", e.Key, err)
+	}
+	b.tasks[e.Key] = s
+	return checkVersion("status "+e.Key, s.V)
+}
+
+// all gives the tasks, sorted. Those of a worker that shows no sign of life any
+// more are pending, whatever they say.
+func (b *board) all() []Status {
+	var out []Status
+	for _, s := range b.tasks {
+		if time.Since(b.signs[s.Worker]) >= silence && (s.State == StateRunning || s.State == StateRetrying) {
+			s.State, s.Retry = StatePending, nil
+			s.Why = &Why{Code: codeWorkerGone, Message: "worker " + s.Worker + " has not been heard of for " + silence.String() + ": nobody runs this task", Fix: fix(codeWorkerGone)}
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Status) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Task, b.Task), cmp.Compare(a.Shard, b.Shard))
+	})
+	return out
+}
+
+func statusBucket(ctx context.Context, conn *journal.Conn) (*journal.Bucket, error) {
+	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: StatusBucket, Description: "what tasks do"})
+	if err != nil {
+		return nil, fmt.Errorf("bucket of status records: %w", err)
+	}
+	return bucket, nil
+}
+
+// ReadStatus gives the status records of all tasks. Those of a worker that
+// shows no sign of life any more are pending, whatever they say.
+func ReadStatus(ctx context.Context, conn *journal.Conn) ([]Status, error) {
+	bucket, err := statusBucket(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	b := newBoard()
+	err = bucket.Scan(ctx, "", b.take)
+	return b.all(), err
+}
+
+// FollowStatus calls fn with the status records of all tasks, and again whenever
+// one changes or a worker shows a sign of life, until fn says that it is done.
+// The error is fn's, or that of the context.
+func FollowStatus(ctx context.Context, conn *journal.Conn, fn func([]Status) (done bool, err error)) error {
+	bucket, err := statusBucket(ctx, conn)
+	if err != nil {
+		return err
+	}
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	b, complete, done := newBoard(), false, false
+	var failed error
+	err = bucket.Watch(watching, "", func(e journal.Entry) {
+		switch {
+		case done || failed != nil:
+			return
+		case e.Key == "":
+			complete = true
+		default:
+			failed = b.take(e)
+		}
+		if complete && failed == nil {
+			done, failed = fn(b.all())
+		}
+		if done || failed != nil {
+			stop()
+		}
+	})
+	switch {
+	case failed != nil:
+		return failed
+	case err != nil || done:
+		return err
+	}
+	return ctx.Err()
+}
