@@ -65,6 +65,7 @@ func (d *describe) run(ctx context.Context, name string, out io.Writer) error {
 	}
 	all := make([]described, len(found))
 	for i, one := range found {
+		one.Record = (&source{}).connectors().Masked(one.Record)
 		all[i].Described = one
 		for _, s := range states {
 			if s.Task == name && s.Kind == string(one.Task) {

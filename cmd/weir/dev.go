@@ -43,7 +43,7 @@ the catalog, warns as "weir lint" does, and runs the tests that the change affec
 When all is well the change is published, and only the tasks that it touches start
 anew. When something is wrong, it is shown with its place, and what was published
 before keeps running.`,
-		Example: "  weir dev examples/orders\n  weir dev . --port 0 --data /tmp/try",
+		Example: "  weir dev examples/orders\n  weir dev . --port 0 --data scratch",
 		Args:    exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := d.check(cmd); err != nil {

@@ -31,7 +31,9 @@ collections that the named tasks are built from are printed too, so that the tex
 catalog by itself.`,
 		Example:           "  weir get acmeCo/db --needed > flow.yaml\n  weir get acmeCo/orders -o json",
 		ValidArgsFunction: completeNames(g.connect),
-		RunE:              func(cmd *cobra.Command, args []string) error { return g.run(cmd.Context(), args, cmd.OutOrStdout()) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return g.run(cmd.Context(), args, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
 	}
 	g.connection.flags(c)
 	g.results.flags(c, formYAML, formJSON)
@@ -39,7 +41,7 @@ catalog by itself.`,
 	return c
 }
 
-func (g *getting) run(ctx context.Context, names []string, out io.Writer) error {
+func (g *getting) run(ctx context.Context, names []string, out, problems io.Writer) error {
 	if err := g.check(); err != nil {
 		return err
 	}
@@ -58,11 +60,27 @@ func (g *getting) run(ctx context.Context, names []string, out io.Writer) error 
 			return err
 		}
 	}
-	text, err := catalog.Specs(wanted...)
+	shown := masked(wanted)
+	for i, r := range wanted {
+		if shown[i].Hash() != r.Hash() {
+			note(problems, "warning: the secrets in the endpoint of %s are shown as ***: the catalog should name them, as ${env:NAME}", r.Name())
+		}
+	}
+	text, err := catalog.Specs(shown...)
 	if err != nil {
 		return err
 	}
 	return g.write(out, json.RawMessage(text), nil)
+}
+
+// masked gives records as people may see them.
+func masked(records []catalog.Record) []catalog.Record {
+	known := (&source{}).connectors()
+	out := make([]catalog.Record, len(records))
+	for i, r := range records {
+		out[i] = known.Masked(r)
+	}
+	return out
 }
 
 // pick gives the records of some names and, with needed, what they are built

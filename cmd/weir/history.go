@@ -64,6 +64,14 @@ func (h *history) run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		known := (&source{}).connectors()
+		for i := range detail.Specs {
+			for _, r := range []*catalog.Record{detail.Specs[i].Before, detail.Specs[i].After} {
+				if r != nil {
+					*r = known.Masked(*r)
+				}
+			}
+		}
 		return h.write(out, detail, func(s *sheet) { detailSheet(s, detail) })
 	}
 	if h.of != "" {
@@ -86,13 +94,14 @@ func historySheet(s *sheet, all []controlplane.PublicationInfo) {
 		s.line("no publications yet")
 		return
 	}
-	t := newTable("PUBLICATION", "TIME", "BY", ">NEW", ">CHANGED", ">GONE", "~CATALOG", "~MESSAGE")
+	t := newTable("PUBLICATION", ">AGE", "BY", "SPECS", "~MESSAGE", "~CATALOG")
 	for _, p := range all {
 		count := map[string]int{}
 		for _, c := range p.Specs {
 			count[c.Action]++
 		}
-		t.add(p.ID, localTime(p.Time), p.By, count[controlplane.Create], count[controlplane.Change], count[controlplane.Remove], p.Catalog, whyOf(p.Publication))
+		what := fmt.Sprintf("+%d ~%d -%d", count[controlplane.Create], count[controlplane.Change], count[controlplane.Remove])
+		t.add(p.ID, age(time.Since(p.Time)), p.By, what, whyOf(p.Publication), p.Catalog)
 	}
 	s.table(t)
 }
@@ -149,6 +158,19 @@ func orNobody(by string) string {
 		return "somebody"
 	}
 	return by
+}
+
+// age is how long ago something was, for people.
+func age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(max(d, 0).Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
 // localTime is a time as people read it.
