@@ -103,7 +103,7 @@ func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) (er
 		}
 		followed <- err
 	}()
-	err = runWorker(ctx, options, d.screen)
+	err = runWorker(ctx, options, pages.monitor(conn, true), d.screen)
 	cancel()
 	return errors.Join(<-followed, err)
 }
