@@ -88,11 +88,20 @@ func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) (er
 	if d.store, err = d.secrets.store(ownSecrets(d.data)); err != nil {
 		return err
 	}
+	stopAPI, err := pages.serveAPI(ctx, conn, d.connectors(), log)
+	if err != nil {
+		return err
+	}
+	defer stopAPI()
 	d.screen = &screen{out: out, url: url, pages: pages.line, data: d.data, log: logFile, terminal: isTerminal(out)}
 	d.watched = &watched{tests: &tests{path: path, colors: colors(out)}, outcomes: map[string]outcomeOf{}}
 	options := workerOptions(conn, d.data, log)
 	options.Catalog, options.Secrets = d.root, d.store
+	return d.follow(ctx, func(ctx context.Context) error { return runWorker(ctx, options, pages.monitor(conn, true), d.screen) })
+}
 
+// follow tries each change while the worker works, until either ends.
+func (d *dev) follow(ctx context.Context, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	followed := make(chan error, 1)
@@ -103,9 +112,13 @@ func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) (er
 		}
 		followed <- err
 	}()
-	err = runWorker(ctx, options, pages.monitor(conn, true), d.screen)
+	err := work(ctx)
 	cancel()
 	return errors.Join(<-followed, err)
+}
+
+func (d *dev) connectors() controlplane.Connectors {
+	return controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: d.data, Secrets: d.store}
 }
 
 // try checks the catalog as it is on disk, and publishes it if it is good. An
@@ -153,7 +166,7 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 		return "", &redError{err}
 	}
 	d.watched.files = c.Files()
-	actions, err := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: d.data, Secrets: d.store}.Examine(ctx, c)
+	actions, err := d.connectors().Examine(ctx, c)
 	if err != nil {
 		return "", &redError{err}
 	}
