@@ -88,7 +88,7 @@ func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) (er
 	if d.store, err = d.secrets.store(ownSecrets(d.data)); err != nil {
 		return err
 	}
-	stopAPI, err := pages.serveAPI(ctx, conn, d.connectors(), log)
+	stopAPI, err := pages.serveAPI(ctx, conn, url, d.connectors(), log)
 	if err != nil {
 		return err
 	}
