@@ -272,6 +272,9 @@ type Opened struct {
 	Checkpoint []byte // of the last Commit of this shard; nil when there was none
 	Exactly    bool   // Commit makes rows and checkpoint durable in one step
 
+	// Pace is for endpoints that are better served by few large transactions.
+	Pace Pace
+
 	// Loads says that rows of bindings in standard mode have to tell whether
 	// their keys exist: the owner loads every key before it stores a row of it.
 	Loads bool
@@ -279,6 +282,14 @@ type Opened struct {
 	// MaxRows bounds the rows of one transaction over all bindings, for endpoints
 	// whose transactions are bounded. 0: there is no bound.
 	MaxRows int
+}
+
+// Pace says how long and how much a session's owner gathers before it stores
+// and commits. The zero value: no longer than it has to. An owner that stops
+// commits what it has.
+type Pace struct {
+	Every time.Duration // from a transaction's first document to its commit
+	Bytes int           // of documents, which end the wait; 0: the owner's own limit
 }
 
 // Row is one document to store.

@@ -8,8 +8,10 @@ import (
 
 	"weir/internal/weirtest"
 	"weir/journal"
+	"weir/sinks"
+	filesink "weir/sinks/files"
 	"weir/sources"
-	"weir/sources/files"
+	filesource "weir/sources/files"
 	"weir/sources/generator"
 	"weir/worker"
 )
@@ -39,7 +41,7 @@ captures:
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	weirtest.Publish(t, conn, weirtest.Files(t, map[string]string{"flow.yaml": flow}))
 	o := weirtest.Options(t, conn, dir)
-	o.Sources = sources.Registry{"files": files.New()}
+	o.Sources = sources.Registry{"files": filesource.New()}
 	weirtest.Run(t, o)
 	waitFor(t, "the good rows", func() bool { return len(weirtest.Documents(t, conn, "acmeCo/rows")) == 2 })
 	if got := texts(weirtest.Documents(t, conn, "acmeCo/rows")); got != `{"id":"a","n":1} {"id":"d","n":4}` {
@@ -88,7 +90,7 @@ captures:
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	weirtest.Publish(t, conn, weirtest.Files(t, map[string]string{"flow.yaml": flow}))
 	o := weirtest.Options(t, conn, dir)
-	o.Sources = sources.Registry{"files": files.New()}
+	o.Sources = sources.Registry{"files": filesource.New()}
 	w, _ := weirtest.Run(t, o)
 	status := weirtest.State(t, w, worker.KindCapture, "acmeCo/files", worker.StateFailed)
 	if status.Why == nil || status.Why.Code != "invalid-document" || status.Why.Subject != "acmeCo/files a.jsonl:3" {
@@ -120,4 +122,68 @@ captures:
 	if n := len(weirtest.Reduced(t, conn, c.Collections["acmeCo/orders"])); n != 3000 {
 		t.Errorf("%d orders of 3000", n)
 	}
+}
+
+// Documents that come bit by bit are gathered into one file, as the sink asks
+// for, and written when the worker stops; the next one goes on behind them.
+func TestFilesToFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.jsonl"), []byte("{\"id\":\"a\"}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	flow := `
+collections:
+  acmeCo/docs:
+    key: [/id]
+    schema: {type: object, required: [id], properties: {id: {type: string}}}
+captures:
+  acmeCo/from:
+    endpoint: {files: {url: ., interval: 5ms, settle: 0s}}
+    bindings: [{resource: {match: "*.jsonl"}, target: acmeCo/docs}]
+materializations:
+  acmeCo/to:
+    endpoint: {files: {url: out, interval: 1h}}
+    bindings: [{source: acmeCo/docs, resource: {path: docs}}]
+`
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	path := weirtest.Files(t, map[string]string{"flow.yaml": flow})
+	o := weirtest.Options(t, conn, dir)
+	o.Sources = sources.Registry{"files": filesource.New()}
+	o.Sinks = sinks.Registry{"files": filesink.New()}
+	weirtest.Publish(t, conn, path)
+	want := ""
+	for run, id := range []string{"b", "c"} {
+		w, stop := weirtest.Run(t, o)
+		if err := os.WriteFile(filepath.Join(dir, id+".jsonl"), []byte("{\"id\":\""+id+"\"}\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		waitFor(t, "the documents", func() bool { return len(weirtest.Documents(t, conn, "acmeCo/docs")) == 2+run })
+		weirtest.Await(t, w, worker.KindMaterialization, "acmeCo/to", "the reads", func(s worker.Status) bool { return s.In == uint64(2-run) })
+		if got := materialized(t, dir); got != want {
+			t.Errorf("run %d: before the interval has passed the files hold %q, want %q", run, got, want)
+		}
+		stop()
+		want += []string{"{\"id\":\"a\"}\n{\"id\":\"b\"}\n", "|{\"id\":\"c\"}\n"}[run]
+		if got := materialized(t, dir); got != want {
+			t.Errorf("run %d: the files hold %q, want %q", run, got, want)
+		}
+	}
+}
+
+// materialized gives what the files hold, in their order.
+func materialized(t *testing.T, dir string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "out", "docs", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, string(content))
+	}
+	return strings.Join(out, "|")
 }

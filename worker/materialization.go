@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type materialization struct {
 	env      *env
 	session  sinks.Session
 	maxRows  int     // of a transaction of the endpoint; 0: any number
+	pace     sinks.Pace
 	keeper   *keeper // of a sink that may keep no checkpoint, or has a state of its own; nil: it keeps both
 	exactly  bool    // the endpoint keeps the checkpoint
 	bindings []*binding
@@ -74,7 +76,7 @@ func runMaterialization(ctx context.Context, stop <-chan struct{}, e *env, spec 
 	}
 	defer in.close()
 	e.started(m.at.clone(), in)
-	l := loop[input]{env: e, in: in, out: m, maxAge: e.limits.TxnAge, rest: e.limits.Rest}
+	l := loop[input]{env: e, in: in, out: m, minAge: m.pace.Every, maxAge: max(e.limits.TxnAge, m.pace.Every), rest: e.limits.Rest}
 	return l.run(ctx, stop)
 }
 
@@ -160,7 +162,7 @@ func (m *materialization) open(ctx context.Context, sink sinks.Sink, r sinks.Ope
 	if err != nil {
 		return fromConnector("open", err)
 	}
-	m.session, m.exactly, m.maxRows = session, opened.Exactly, opened.MaxRows
+	m.session, m.exactly, m.maxRows, m.pace = session, opened.Exactly, opened.MaxRows, opened.Pace
 	if m.at, err = m.standsAt(ctx, opened); err != nil {
 		m.close()
 		return err
@@ -236,7 +238,7 @@ func (m *materialization) add(ctx context.Context, in input) (verdict, error) {
 	}
 	m.took(in, alone)
 	b.added++
-	if alone || m.bytes >= m.env.limits.SinkBytes || m.maxRows > 0 && m.rows() >= m.maxRows {
+	if alone || m.bytes >= cmp.Or(m.pace.Bytes, m.env.limits.SinkBytes) || m.maxRows > 0 && m.rows() >= m.maxRows {
 		return full, nil
 	}
 	return more, nil

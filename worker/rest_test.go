@@ -15,6 +15,7 @@ type script struct {
 	said   []string
 	nudge  chan struct{}
 	stop   chan struct{}
+	staged func() // nil: nobody asks
 }
 
 func (s *script) tell(format string, args ...any) {
@@ -49,6 +50,9 @@ func (s *script) add(_ context.Context, in int) (verdict, error) {
 
 func (s *script) stage(context.Context) (func(context.Context) error, error) {
 	s.tell("stage")
+	if s.staged != nil {
+		s.staged()
+	}
 	return func(context.Context) error { return nil }, nil
 }
 
@@ -87,5 +91,30 @@ func TestDrainEndsIdle(t *testing.T) {
 	}
 	if s.steps != 0 {
 		t.Errorf("%d steps were left", s.steps)
+	}
+}
+
+// TestTransactionsWait gives a loop a least age of transactions: what is there
+// is gathered, and written when the loop stops, or when the age is reached.
+func TestTransactionsWait(t *testing.T) {
+	stopped := func(minAge time.Duration, steps int) string {
+		s := &script{steps: steps, inputs: []int{0, 0, 0}, nudge: make(chan struct{}, 1), stop: make(chan struct{})}
+		l := loop[int]{in: s, out: s, minAge: minAge, maxAge: time.Hour, rest: time.Millisecond}
+		if err := l.run(t.Context(), s.stop); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(s.said, " ")
+	}
+	if got, want := stopped(time.Hour, 1), "add 0 add 0 add 0 idle stage"; !strings.HasPrefix(got, want) {
+		t.Errorf("a loop that stops did\n%s, want\n%s", got, want)
+	}
+	s := &script{steps: -1, inputs: []int{0, 0}, nudge: make(chan struct{}, 1), stop: make(chan struct{})}
+	s.staged = func() { close(s.stop) }
+	l := loop[int]{in: s, out: s, minAge: 10 * time.Millisecond, maxAge: time.Hour, rest: time.Hour}
+	if err := l.run(t.Context(), s.stop); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(s.said, " "), "add 0 add 0 stage"; !strings.HasPrefix(got, want) {
+		t.Errorf("a loop that goes on did\n%s, want\n%s", got, want)
 	}
 }

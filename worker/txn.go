@@ -57,11 +57,13 @@ type writer[T any] interface {
 // A transaction closes when the writer says that it is full, when it is
 // older than maxAge, or when there is nothing more to read and no commit is
 // in flight: an idle pipeline has the latency of one commit, a busy one big
-// batches.
+// batches. One that is younger than minAge waits even then, unless it is full
+// or the loop stops.
 type loop[T any] struct {
 	env    *env
 	in     reader[T]
 	out    writer[T]
+	minAge time.Duration // of a transaction that is not full; 0: it never waits
 	maxAge time.Duration // of an open transaction while there is more to read
 	rest   time.Duration // quiet time before idle is called
 
@@ -100,13 +102,21 @@ func (l *loop[T]) step(ctx context.Context, stop <-chan struct{}) (done bool, er
 		return false, err
 	}
 	switch {
-	case l.inputs > 0 && (isFull || stopping || l.pending == nil):
+	case l.inputs > 0 && (isFull || stopping || l.pending == nil && l.unripe() <= 0):
 		return false, l.close(ctx)
 	case stopping && l.pending == nil:
 		more, err := l.out.idle(ctx)
 		return !more, err
 	}
 	return false, l.wait(ctx, stop, stopping)
+}
+
+// unripe is how long the open transaction still waits for others to join it.
+func (l *loop[T]) unripe() time.Duration {
+	if l.minAge == 0 {
+		return 0
+	}
+	return time.Until(l.opened.Add(l.minAge))
 }
 
 // collect adds inputs until the transaction is full or none is there. A loop
@@ -199,10 +209,17 @@ func (l *loop[T]) wait(ctx context.Context, stop <-chan struct{}, stopping bool)
 		defer timer.Stop()
 		rest = timer.C
 	}
+	var ripe <-chan time.Time
+	if l.pending == nil && l.inputs > 0 {
+		timer := time.NewTimer(l.unripe())
+		defer timer.Stop()
+		ripe = timer.C
+	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-stop:
+	case <-ripe:
 	case <-l.in.wake():
 	case err := <-l.pending:
 		l.pending = nil

@@ -15,6 +15,7 @@ import (
 
 	"weir/catalog"
 	"weir/sinks"
+	filesink "weir/sinks/files"
 	natssink "weir/sinks/nats"
 	"weir/sinks/postgres"
 	processsink "weir/sinks/process"
@@ -82,11 +83,12 @@ func root() *cobra.Command {
 // are the only places that name them.
 func sinkRegistry() sinks.Registry {
 	return sinks.Registry{
+		catalog.LocalEndpoint: processsink.New(noLocal()),
+		"files":               filesink.New(),
 		"nats":                natssink.New(),
 		"postgres":            postgres.New(),
 		"sqlite":              sqlite.New(),
 		"webhook":             webhook.New(),
-		catalog.LocalEndpoint: processsink.New(noLocal()),
 	}
 }
 

@@ -39,7 +39,7 @@ type objectWriter struct {
 
 func (s *Store) createObject(ctx context.Context, key string) (Writer, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w, err := s.bucket.NewWriter(ctx, s.prefix+key, &blob.WriterOptions{DisableContentTypeDetection: true, ContentType: "application/octet-stream"})
+	w, err := s.bucket.NewWriter(ctx, s.prefix+key, &blob.WriterOptions{DisableContentTypeDetection: true, ContentType: "application/octet-stream", MaxConcurrency: 1})
 	if err != nil {
 		cancel()
 		return nil, err
