@@ -97,24 +97,19 @@ func TestDrainEndsIdle(t *testing.T) {
 // TestTransactionsWait gives a loop a least age of transactions: what is there
 // is gathered, and written when the loop stops, or when the age is reached.
 func TestTransactionsWait(t *testing.T) {
-	stopped := func(minAge time.Duration, steps int) string {
-		s := &script{steps: steps, inputs: []int{0, 0, 0}, nudge: make(chan struct{}, 1), stop: make(chan struct{})}
-		l := loop[int]{in: s, out: s, minAge: minAge, maxAge: time.Hour, rest: time.Millisecond}
+	run := func(s *script, l loop[int], want string) {
+		t.Helper()
+		l.env, l.in, l.out, l.maxAge = &env{ages: &ages{}}, s, s, time.Hour
 		if err := l.run(t.Context(), s.stop); err != nil {
 			t.Fatal(err)
 		}
-		return strings.Join(s.said, " ")
+		if got := strings.Join(s.said, " "); !strings.HasPrefix(got, want) {
+			t.Errorf("the loop did\n%s, want\n%s", got, want)
+		}
 	}
-	if got, want := stopped(time.Hour, 1), "add 0 add 0 add 0 idle stage"; !strings.HasPrefix(got, want) {
-		t.Errorf("a loop that stops did\n%s, want\n%s", got, want)
-	}
-	s := &script{steps: -1, inputs: []int{0, 0}, nudge: make(chan struct{}, 1), stop: make(chan struct{})}
+	s := &script{steps: 1, inputs: []int{0, 0, 0}, nudge: make(chan struct{}), stop: make(chan struct{})}
+	run(s, loop[int]{minAge: time.Hour, rest: time.Millisecond}, "add 0 add 0 add 0 idle stage")
+	s = &script{steps: -1, inputs: []int{0, 0}, nudge: make(chan struct{}, 1), stop: make(chan struct{})}
 	s.staged = func() { close(s.stop) }
-	l := loop[int]{in: s, out: s, minAge: 10 * time.Millisecond, maxAge: time.Hour, rest: time.Hour}
-	if err := l.run(t.Context(), s.stop); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := strings.Join(s.said, " "), "add 0 add 0 stage"; !strings.HasPrefix(got, want) {
-		t.Errorf("a loop that goes on did\n%s, want\n%s", got, want)
-	}
+	run(s, loop[int]{minAge: 10 * time.Millisecond, rest: time.Hour}, "add 0 add 0 stage")
 }

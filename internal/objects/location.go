@@ -77,7 +77,7 @@ func (l Location) parse() (*url.URL, error) {
 	}
 	u, err := url.Parse(l.URL)
 	if err != nil {
-		return nil, errors.New("url is no address: it is written as file:///directory or s3://bucket/prefix?region=...")
+		return nil, errors.New("url is no address: it is written as file:///directory or s3://bucket/prefix?region=name")
 	}
 	for name := range u.Query() {
 		if u.Scheme == "file" || !parameters[name] {

@@ -61,8 +61,7 @@ var (
 // fn returns.
 func eachField(row []byte, delimiter byte, scratch *[]byte, fn func(text []byte) error) error {
 	for {
-		var text []byte
-		rest := row
+		var text, rest []byte
 		if len(row) > 0 && row[0] == '"' {
 			var err error
 			if text, rest, err = quotedField(row[1:], scratch); err != nil {

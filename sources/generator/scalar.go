@@ -77,7 +77,7 @@ func (d *drawing) text(s map[string]any, ptr string) string {
 	low := natural(s["minLength"], 0)
 	high := natural(s["maxLength"], 1000)
 	name := path.Base(ptr)
-	text := ""
+	var text string
 	switch {
 	case d.key[ptr]:
 		text = fmt.Sprintf("%0*d", min(max(low, 6), high), d.n+1)
