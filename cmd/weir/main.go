@@ -75,7 +75,7 @@ func root() *cobra.Command {
 		pauseCommand(), resumeCommand(), deleteCommand(), waitCommand())
 	c.AddCommand(upCommand(), serveCommand(), publishCommand(), ingestCommand(), testCommand(), lintCommand(),
 		generateCommand(), statusCommand(), logsCommand(), doctorCommand(), readCommand(), fieldsCommand(), schemaCommand(), versionCommand())
-	c.AddCommand(tapCommand(), quarantineCommand(), eraseCommand())
+	c.AddCommand(discoverCommand(), tapCommand(), quarantineCommand(), eraseCommand())
 	return c
 }
 
