@@ -37,7 +37,7 @@ const configSchema = `{
       "type": "string",
       "default": "5s",
       "title": "Settle",
-      "description": "How long a file has to be unchanged until its last line counts though nothing ends it, and until a compressed or JSON file of a directory is read."
+      "description": "How long a file has to be unchanged until its last line counts though nothing ends it, and until a file of a directory is read that is read as a whole, as compressed and JSON files are."
     }
   }
 }`

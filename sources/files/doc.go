@@ -8,8 +8,8 @@
 //   - A plain file of lines or rows may grow. It is read on from where it was
 //     left, if it still begins with the same bytes; else it is a new file under
 //     an old name and is read from its beginning.
-//   - A compressed file, or one of JSON values, is read as a whole, and again
-//     as a whole when its content has changed.
+//   - A compressed file, or one of JSON values or paragraphs, is read as a whole,
+//     and again as a whole when its content has changed.
 //   - A last line without an end is waited for until the file has been left
 //     alone for a while; so is, in a directory, a whole file that is read as one.
 //

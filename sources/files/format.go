@@ -47,8 +47,9 @@ func (r *resource) formatOf(key string) (format, error) {
 }
 
 // grows says whether a plain file of the format can be read on where it was
-// left.
-func (f format) grows() bool { return f != formatJSON }
+// left. Files of paragraphs are not added to: whoever keeps them writes them
+// anew, and what changes stands in their middle.
+func (f format) grows() bool { return f != formatJSON && f != formatControl }
 
 func (r *resource) delimiter(f format) byte {
 	switch {
