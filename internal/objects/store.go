@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -93,6 +94,17 @@ func (s *Store) Read(ctx context.Context, key string, offset int64) (io.ReadClos
 func beyondEnd(err error) bool {
 	var answer smithy.APIError
 	return gcerrors.Code(err) == gcerrors.InvalidArgument || errors.As(err, &answer) && answer.ErrorCode() == "InvalidRange"
+}
+
+// Replaced says whether an object of a directory is another one than a listing
+// said, or gone. Objects of buckets are not asked about: what is being read of
+// them does not change.
+func (s *Store) Replaced(o Object) bool {
+	if !s.Local() || o.Version == "" { // which no listing gave
+		return false
+	}
+	info, err := os.Stat(s.path(o.Key))
+	return err != nil || object(o.Key, info).Version != o.Version
 }
 
 // Writer writes one object, which appears with Commit. Abort drops it; after

@@ -56,12 +56,23 @@ func openFile(ctx context.Context, store *objects.Store, b *binding, c candidate
 		return nil, err
 	}
 	f.record.size, f.record.changed, f.record.version, f.record.done = c.object.Size, c.object.Changed.UnixNano(), c.object.Version, false
-	if err := f.open(ctx, store, compression); err != nil {
+	err = f.open(ctx, store, compression)
+	if err == nil && !f.grows() && store.Replaced(c.object) {
+		err = errReplaced
+	}
+	if err != nil {
 		f.close()
 		return nil, err
 	}
 	return f, nil
 }
+
+// errReplaced is a file that is another one than when it was listed: read now,
+// it would be read again as soon as the next look sees that it is new.
+var errReplaced = errors.New("the file was replaced")
+
+// later says whether an error of openFile leaves the file to the next look.
+func later(err error) bool { return objects.Missing(err) || errors.Is(err, errReplaced) }
 
 // resume decides where to begin: behind what was read, if that still is the
 // beginning of what is there.

@@ -344,6 +344,26 @@ func TestReplacedFiles(t *testing.T) {
 	})
 }
 
+// A file that is replaced between a look and its reading is read once, as what
+// it is then.
+func TestReplacedBetweenLookAndReading(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.json", `[{"id":1}]`)
+	c := newCapture(t, dir, `{"match":"*"}`, anyObject, "/id")
+	if err := c.pull(0); err != nil {
+		t.Fatal(err)
+	}
+	s := c.session.(*session)
+	if err := s.lookAll(t.Context()); err != nil || len(s.queue) != 1 {
+		t.Fatal(err, s.queue)
+	}
+	write(t, dir, "b.json", `[{"id":2},{"id":3}]`)
+	if err := os.Rename(filepath.Join(dir, "b.json"), filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	c.want(`{"id":2}`, `{"id":3}`)
+}
+
 // Of many files the state keeps some; none is read twice, and one that is moved
 // in late, with a time of its content long ago, is read.
 func TestManyFiles(t *testing.T) {

@@ -179,7 +179,7 @@ func (s *session) readFile(ctx context.Context, b *batch) (done bool, err error)
 }
 
 // openNext opens the file that is next, unless it is open already. gone says
-// that the file was there when we looked, and is no more.
+// that the file that was there when we looked is there no more.
 func (s *session) openNext() (gone bool, err error) {
 	if s.open != nil && s.reading.Err() == nil {
 		return false, nil
@@ -191,7 +191,7 @@ func (s *session) openNext() (gone bool, err error) {
 	if err != nil {
 		s.open = nil
 		s.cancel()
-		return objects.Missing(err), ignore(err, objects.Missing)
+		return later(err), ignore(err, later)
 	}
 	return false, nil
 }
