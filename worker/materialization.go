@@ -26,7 +26,7 @@ const (
 type materialization struct {
 	env      *env
 	session  sinks.Session
-	maxRows  int     // of a transaction of the endpoint; 0: any number
+	maxRows  int // of a transaction of the endpoint; 0: any number
 	pace     sinks.Pace
 	keeper   *keeper // of a sink that may keep no checkpoint, or has a state of its own; nil: it keeps both
 	exactly  bool    // the endpoint keeps the checkpoint
