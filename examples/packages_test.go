@@ -49,9 +49,9 @@ func TestPackages(t *testing.T) {
 	o.Sinks = sinks.Registry{"postgres": postgres.New()}
 	w, _ := weirtest.Run(t, o)
 
-	tables := func(changed uint64, sections, dependents, packages []string) {
+	tables := func(changed int, sections, dependents, packages []string) {
 		t.Helper()
-		weirtest.Await(t, w, worker.KindCapture, "acmeCo/dpkg", "the paragraphs", func(s worker.Status) bool { return s.In >= changed })
+		weirtest.Await(t, w, worker.KindCapture, "acmeCo/dpkg", "the paragraphs", func(worker.Status) bool { return len(weirtest.Documents(t, conn, "acmeCo/packages")) >= changed })
 		for _, task := range []string{"acmeCo/sections", "acmeCo/dependents"} {
 			weirtest.ReadThrough(t, w, conn, worker.KindDerivation, task, "acmeCo/packages")
 		}
