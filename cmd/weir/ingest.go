@@ -62,7 +62,7 @@ func (i *ingest) run(ctx context.Context, name string, in io.Reader, progress io
 	if closing := entrance.Close(ctx); err == nil {
 		err = closing
 	}
-	fmt.Fprintf(progress, "%d documents stored in %s\n", stored, name)
+	fmt.Fprintf(progress, "%s stored in %s\n", countOf(stored), name)
 	return err
 }
 

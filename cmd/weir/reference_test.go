@@ -34,7 +34,16 @@ This page is made of the commands: change it by running ` + "`go test ./cmd/weir
 func TestReferenceOfCommands(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(commandsHead)
-	for _, e := range exitCodes {
+	for _, e := range []struct {
+		code  int
+		means string
+	}{
+		{0, "done"},
+		{exitFailed, "the command ran and failed"},
+		{exitInvalid, "the catalog or the command line is wrong"},
+		{exitEnvironment, "a server cannot be reached, a port is taken"},
+		{exitNo, "what was asked for is not so: a wait ran out, there are changes, a check found something"},
+	} {
 		fmt.Fprintf(&b, "| %d | %s |\n", e.code, e.means)
 	}
 	b.WriteString(commandsFoot)
@@ -80,7 +89,7 @@ func writeFlag(b *strings.Builder, f *pflag.Flag) {
 	if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "[]" && f.DefValue != "0" && f.DefValue != "0s" {
 		usage += " (default `" + f.DefValue + "`)"
 	}
-	fmt.Fprintf(b, "| %s | %s |\n", name, cell(usage))
+	fmt.Fprintf(b, "| %s | %s |\n", name, inCell(usage))
 }
 
 func dedent(text string) string {
@@ -178,7 +187,7 @@ func writeMembers(t *testing.T, b *strings.Builder, prefix string, m member) {
 		if p.Description == "" {
 			t.Errorf("%s%s has no description", prefix, name)
 		}
-		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", prefix, name, cell(typeOf(p, slices.Contains(m.Required, name))), cell(describeMember(p)))
+		fmt.Fprintf(b, "| `%s%s` | %s | %s |\n", prefix, name, inCell(typeOf(p, slices.Contains(m.Required, name))), inCell(describeMember(p)))
 		writeMembers(t, b, prefix+name+".", p)
 		if p.Items != nil && len(p.Items.Properties) > 0 {
 			writeMembers(t, b, prefix+name+"[].", *p.Items)
@@ -234,7 +243,7 @@ func describeMember(p member) string {
 	return text
 }
 
-func cell(text string) string {
+func inCell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(text)
 }
 

@@ -258,10 +258,10 @@ func TestMicroService(t *testing.T) {
 // Tasks pause and go on; publications are shown, planned and brought back.
 func TestChange(t *testing.T) {
 	w := newWorld(t)
-	if a := get[api.TasksAnswer](w, "POST", "pause/acmeCo/copies", `{"by":"nina","why":"looks odd"}`); fmt.Sprint(a.Tasks) != "[derivation/acmeCo/copies]" {
+	if a := get[api.TasksAnswer](w, "POST", "pause/acmeCo/copies", `{"by":"ops","why":"looks odd"}`); fmt.Sprint(a.Tasks) != "[derivation/acmeCo/copies]" {
 		t.Errorf("pause: %+v", a)
 	}
-	if d := get[api.Details](w, "GET", "describe/derivation/acmeCo/copies", ""); d.Paused == nil || d.Paused.By != "nina" || d.Paused.Why != "looks odd" || time.Since(d.Paused.At) > time.Hour {
+	if d := get[api.Details](w, "GET", "describe/derivation/acmeCo/copies", ""); d.Paused == nil || d.Paused.By != "ops" || d.Paused.Why != "looks odd" || time.Since(d.Paused.At) > time.Hour {
 		t.Errorf("paused: %+v", d.Paused)
 	}
 	w.request("resume", `{"name":"acmeCo/copies"}`)
@@ -288,10 +288,10 @@ func TestChange(t *testing.T) {
 	if status, text := w.ask("POST", "revert/"+first, `{"newest":"`+first+`"}`); status != http.StatusConflict || !strings.Contains(text, `"code":"conflict"`) {
 		t.Errorf("by an old plan: %d %s", status, text)
 	}
-	if a := get[api.RevertAnswer](w, "POST", "revert/"+first, `{"newest":"`+newest+`","by":"nina","message":"it is needed"}`); a.ID == "" || fmt.Sprint(a.Created) != "[acmeCo/db]" {
+	if a := get[api.RevertAnswer](w, "POST", "revert/"+first, `{"newest":"`+newest+`","by":"ops","message":"it is needed"}`); a.ID == "" || fmt.Sprint(a.Created) != "[acmeCo/db]" {
 		t.Errorf("revert: %+v", a)
 	}
-	if all = get[api.HistoryAnswer](w, "GET", "publications?limit=1", "").Publications; len(all) != 1 || all[0].Reverts != first || all[0].By != "nina" || all[0].Message != "it is needed" {
+	if all = get[api.HistoryAnswer](w, "GET", "publications?limit=1", "").Publications; len(all) != 1 || all[0].Reverts != first || all[0].By != "ops" || all[0].Message != "it is needed" {
 		t.Errorf("history afterwards: %+v", all)
 	}
 }

@@ -15,10 +15,10 @@ var looked = []struct {
 	name, path string
 	texts      []string
 }{
-	{"tasks", "/", []string{"failed", "acmeCo/warehouse", "expected number, but got string", "paused by nina@shop", "behind"}},
+	{"tasks", "/", []string{"failed", "acmeCo/warehouse", "expected number, but got string", "paused by ops@acmeCo", "behind"}},
 	{"flow", "/graph", []string{"warehouse", "materialization"}},
 	{"task-failed", "/tasks/materialization/acmeCo/warehouse", []string{"Why it stands still", "invalid-document", "/amount", "What to do", "12,50", "task failed", "flow.yaml:42"}},
-	{"task-paused", "/tasks/capture/acmeCo/refunds-in", []string{"Paused by nina@shop", "their API is being migrated", "Resume"}},
+	{"task-paused", "/tasks/capture/acmeCo/refunds-in", []string{"Paused by ops@acmeCo", "their API is being migrated", "Resume"}},
 	{"task-running", "/tasks/derivation/acmeCo/paid-orders", []string{"120k", "Transforms", "Pause"}},
 	{"collections", "/collections", []string{"acmeCo/customer-totals", "derived", "120.3k"}},
 	{"collection", "/collections/acmeCo/orders", []string{"ord-61", "<script>", "the whole document", "number of the order", "required", "reduce: sum"}},

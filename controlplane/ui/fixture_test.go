@@ -40,7 +40,7 @@ func newWorld() *world {
 		{Kind: api.KindInbox, Name: "acmeCo/orders", State: api.StateRunning, Since: now, Writes: []string{"acmeCo/orders"}},
 		{Kind: api.KindDerivation, Name: "acmeCo/paid-orders", State: api.StateRunning, Since: now.Add(-time.Hour), Reads: []string{"acmeCo/orders"}, Writes: []string{"acmeCo/paid-orders"}, In: 120_000, InBytes: 31_000_000, Out: 60_000, OutBytes: 9_000_000, Txns: 812, Worker: "77b2c7afcdb3b44f0b", Positions: map[string]uint64{"fromOrders.v0/0-1/acmeCo/orders": 120_310}},
 		{Kind: api.KindDerivation, Name: "acmeCo/customer-totals", State: api.StateRunning, Since: now.Add(-3 * 24 * time.Hour), Lag: 42_118, LagSeconds: 95, In: 77_000, Out: 3_000, Reads: []string{"acmeCo/orders", "acmeCo/refunds"}, Writes: []string{"acmeCo/customer-totals"}},
-		{Kind: api.KindCapture, Name: "acmeCo/refunds-in", State: api.StatePaused, Since: now.Add(-time.Hour), Why: &api.Why{Code: "paused", Message: "paused by nina@shop: their API is being migrated", Fix: "resume it"}, Endpoint: "http", Writes: []string{"acmeCo/refunds"}, Out: 811},
+		{Kind: api.KindCapture, Name: "acmeCo/refunds-in", State: api.StatePaused, Since: now.Add(-time.Hour), Why: &api.Why{Code: "paused", Message: "paused by ops@acmeCo: their API is being migrated", Fix: "resume it"}, Endpoint: "http", Writes: []string{"acmeCo/refunds"}, Out: 811},
 		{Kind: api.KindMaterialization, Name: "acmeCo/warehouse", State: api.StateFailed, Since: now.Add(-10 * time.Minute), Endpoint: "postgres", Reads: []string{"acmeCo/paid-orders", "acmeCo/customer-totals"}, Lag: 311, In: 4_000, Out: 3_999, Why: &api.Why{
 			Code: "invalid-document", Message: "collection acmeCo/paid-orders: invalid document at sequence 4011: /amount: type: expected number, but got string \"12,50\"", Collection: "acmeCo/paid-orders", Subject: "weir.doc.acmeCo/paid-orders.7.ord-4011", Seq: 4011,
 			Pointer: "/amount", Rule: "type", Document: `{"id":"ord-4011","customer":"cust-7","amount":"12,50","note":` + quote(hostile) + `}`, Fix: "mend the module or source that made it, or publish a schema that takes it, or set `onInvalid: quarantine` on the collection"}},
@@ -117,7 +117,7 @@ func (w *world) task(_ context.Context, kind, name string) (api.Details, error) 
 		if t.Kind == kind && t.Name == name {
 			d := api.Details{Task: t, Publication: "20261126T010816.897Z-48d66866", Catalog: "/srv/shop", Place: "flow.yaml:42", Spec: "materializations:\n  " + name + ":\n    endpoint:\n      postgres:\n        address: db:5432\n        password: ${env:DB_PASSWORD}\n    bindings:\n      - source: acmeCo/paid-orders\n        resource: {table: paid_orders}\n"}
 			if t.State == api.StatePaused {
-				d.Paused = &api.Paused{At: t.Since, By: "nina@shop", Why: "their API is being migrated"}
+				d.Paused = &api.Paused{At: t.Since, By: "ops@acmeCo", Why: "their API is being migrated"}
 			}
 			for _, r := range t.Reads {
 				d.Bindings = append(d.Bindings, api.Binding{Name: strings.TrimPrefix(r, "acmeCo/"), Source: r, Position: 4010, Load: api.Load{In: 4_000, Lag: t.Lag, LagSeconds: t.LagSeconds}, How: "by /customer"})
@@ -334,10 +334,10 @@ func (w *world) retry(_ context.Context, r api.RetryRequest) (api.RetryAnswer, e
 
 func history() []api.Publication {
 	return []api.Publication{
-		{ID: second, Time: time.Date(2026, 11, 26, 1, 8, 16, 0, time.UTC), Catalog: "/srv/shop", By: "nina@shop", Message: "refunds count as negative orders", Specs: []api.Change{
+		{ID: second, Time: time.Date(2026, 11, 26, 1, 8, 16, 0, time.UTC), Catalog: "/srv/shop", By: "ops@acmeCo", Message: "refunds count as negative orders", Specs: []api.Change{
 			{Action: "change", Kind: "collection", Name: "acmeCo/customer-totals", Changes: []string{"derive.transforms: fromRefunds is added", "key stays; schema: /spent has minimum 0 no more"}},
 			{Action: "create", Kind: "collection", Name: "acmeCo/refunds"}, {Action: "create", Kind: "capture", Name: "acmeCo/refunds-in"}}},
-		{ID: first, Time: time.Date(2026, 11, 25, 17, 15, 0, 0, time.UTC), Catalog: "/srv/shop", By: "otto@shop", Specs: []api.Change{{Action: "create", Kind: "collection", Name: "acmeCo/customer-totals"}}},
+		{ID: first, Time: time.Date(2026, 11, 25, 17, 15, 0, 0, time.UTC), Catalog: "/srv/shop", By: "build@acmeCo", Specs: []api.Change{{Action: "create", Kind: "collection", Name: "acmeCo/customer-totals"}}},
 	}
 }
 
