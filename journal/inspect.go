@@ -152,14 +152,15 @@ func (c *Conn) MayPublish(ctx context.Context, subject string) error {
 	c.denials.forget(subject)
 	denied := c.denials.watch()
 	header := nats.Header{"Nats-Expected-Stream": {probeStream}, headerExpect: {"1"}}
-	answered := make(chan error, 1)
+	var err error // of the request, once it is answered
+	answered := make(chan struct{})
 	go func() { // ends with the request
-		_, err := c.request(ctx, &nats.Msg{Subject: subject, Header: header}, denialTimeout)
-		answered <- err
+		defer close(answered)
+		_, err = c.request(ctx, &nats.Msg{Subject: subject, Header: header}, denialTimeout)
 	}()
 	for {
 		select {
-		case err := <-answered:
+		case <-answered:
 			if c.denials.has(subject) {
 				return &DeniedError{subject}
 			}
