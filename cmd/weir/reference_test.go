@@ -122,7 +122,7 @@ func TestReferenceOfConnectors(t *testing.T) {
 	}
 	for _, name := range destinations.Names() {
 		spec := destinations[name].Spec()
-		promise := "At least once"
+		promise := "At least once, unless its page says more"
 		if spec.ExactlyOnce {
 			promise = "Exactly once"
 		}
