@@ -109,7 +109,7 @@ func (u *pagesUser) pause() {
 	succeed(u.t, `{"id":"c","n":3}`+"\n", "ingest", "acmeCo/orders", "--nats", u.nats)
 	u.tab.ClickThrough("#act")
 	u.tab.Await("that it runs", `document.querySelector("#state-of .is-running")`)
-	u.tab.Await("what it missed", `document.querySelector("#numbers").textContent.includes("1 documents")`)
+	u.tab.Await("what it missed", `document.querySelector("#numbers").textContent.includes("1 document,")`)
 }
 
 // mend brings an invalid document back.
