@@ -55,7 +55,7 @@ var layers = []layer{
 	{"secrets", 0, "values in, texts without them out: whatever shows something can use it"},
 	{"internal/objects", 0, "directories and buckets, for connectors that read and write files"},
 	{"connector/program", 2, "it starts programs and carries their lines, and knows neither tasks nor what they are for"},
-	{"internal/natsendpoint", 0, "how to reach a NATS server of anybody's, for the source and the sink"},
+	{"internal/natsendpoint", 1, "how to reach a NATS server of anybody's, for the source and the sink"},
 	{"connector", 0, "messages of the wire protocol, for programs that are not ours as well"},
 }
 

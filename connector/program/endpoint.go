@@ -126,6 +126,24 @@ type Dialog struct {
 	Secrets []string
 }
 
+// Begin starts the program of a configuration, asks it for its spec, which kind
+// decodes, and checks the configuration by it.
+func Begin(ctx context.Context, config json.RawMessage, log *zap.Logger, kind func(line []byte) (*connector.Spec, error)) (*Endpoint, *Dialog, error) {
+	e, err := ParseEndpoint(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := e.Begin(ctx, log, kind)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := d.CheckConfig(e); err != nil {
+		d.Stop()
+		return nil, nil, err
+	}
+	return e, d, nil
+}
+
 // Begin starts the program and asks it for its spec, which kind decodes.
 func (e *Endpoint) Begin(ctx context.Context, log *zap.Logger, kind func(line []byte) (*connector.Spec, error)) (*Dialog, error) {
 	if err := ctx.Err(); err != nil {

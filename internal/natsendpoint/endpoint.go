@@ -7,7 +7,6 @@
 package natsendpoint
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"weir/connector"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -65,29 +66,21 @@ const ConfigSchema = `{
   }
 }`
 
-// Decode reads one JSON object strictly.
-func Decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	err := d.Decode(into)
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s: expected a %s, not a %s", kind.Field, kind.Type, kind.Value)
-	case err != nil:
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+// Dial connects as a configuration says, under a name for the server's own
+// lists. transient marks errors that pass by themselves.
+func Dial(ctx context.Context, config json.RawMessage, dataDir, name string, transient func(error) error) (*Conn, error) {
+	c, err := Parse(config, dataDir)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
-	}
-	return nil
+	return c.Connect(ctx, name, transient)
 }
 
 // Parse reads and checks a configuration. Relative paths are relative to a
 // directory.
 func Parse(text json.RawMessage, dataDir string) (*Config, error) {
 	var c Config
-	if err := Decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return nil, fmt.Errorf("nats: endpoint config: %w", err)
 	}
 	if err := c.check(); err != nil {

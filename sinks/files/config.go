@@ -1,17 +1,16 @@
 package files
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
 	"strings"
 	"time"
 
+	"weir/connector"
 	"weir/internal/objects"
 	"weir/sinks"
 )
@@ -98,7 +97,7 @@ const resourceSchema = `{
 }`
 
 func parseConfig(text json.RawMessage) (c config, err error) {
-	if err := decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return c, fmt.Errorf("files: endpoint config: %w", err)
 	}
 	err = c.Check()
@@ -126,7 +125,7 @@ const controlFolder = "_weir"
 var placeholders = []string{"{collection}", "{date}", "{hour}"}
 
 func parseResource(text json.RawMessage, collection string) (r resource, err error) {
-	if err := decode(text, &r); err != nil {
+	if err := connector.DecodeConfig(text, &r); err != nil {
 		return r, fmt.Errorf("resource: %w", err)
 	}
 	if r.Path == "" {
@@ -205,19 +204,6 @@ func checkFieldConfigs(b *sinks.Binding) error {
 		if err := json.Unmarshal(b.FieldConfig[field], &given); err != nil || len(given) > 0 {
 			return fmt.Errorf("fields.require: field %s: files have nothing to configure, write {}", field)
 		}
-	}
-	return nil
-}
-
-// decode reads one JSON object strictly.
-func decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/connector"
 	"weir/internal/natsendpoint"
 	"weir/sinks"
 )
@@ -92,7 +93,7 @@ func (t *target) path() []string {
 
 func parseResource(b *sinks.Binding) (*target, error) {
 	t := &target{}
-	err := natsendpoint.Decode(b.Resource, &t.resource)
+	err := connector.DecodeConfig(b.Resource, &t.resource)
 	if err == nil {
 		err = t.check()
 	}

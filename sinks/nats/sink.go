@@ -31,11 +31,7 @@ func (sink) Spec() sinks.Spec {
 }
 
 func connect(ctx context.Context, config json.RawMessage, dataDir, task string) (*natsendpoint.Conn, error) {
-	c, err := natsendpoint.Parse(config, dataDir)
-	if err != nil {
-		return nil, err
-	}
-	return c.Connect(ctx, "weir sink "+task, sinks.Transient)
+	return natsendpoint.Dial(ctx, config, dataDir, "weir sink "+task, sinks.Transient)
 }
 
 // passing marks an error of the connection that passes by itself.

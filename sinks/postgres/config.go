@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"weir/connector"
 	"weir/sinks/sqltable"
 )
 
@@ -171,7 +172,7 @@ type endpoint struct {
 // message holds a secret of it.
 func parseConfig(text json.RawMessage) (*endpoint, error) {
 	var c config
-	if err := sqltable.Decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return nil, fmt.Errorf("postgres: endpoint config: %w", err)
 	}
 	e := &endpoint{schema: cmp.Or(c.Schema, defaultSchema), hardDelete: c.HardDelete}
@@ -280,7 +281,7 @@ func (c *config) unclear(e *pgconn.ParseConfigError) error {
 // schema unless it says otherwise.
 func (e *endpoint) parseResource(text json.RawMessage) (sqltable.Resource, error) {
 	var given resource
-	if err := sqltable.Decode(text, &given); err != nil {
+	if err := connector.DecodeConfig(text, &given); err != nil {
 		return sqltable.Resource{}, fmt.Errorf("resource: %w", err)
 	}
 	r := sqltable.Resource{Schema: cmp.Or(given.Schema, e.schema), Table: given.Table, Delta: given.DeltaUpdates}

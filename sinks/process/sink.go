@@ -36,22 +36,10 @@ func (s Sink) begin(ctx context.Context, config json.RawMessage, log *zap.Logger
 	if s.forbidden {
 		return nil, nil, program.ErrForbidden
 	}
-	e, err := program.ParseEndpoint(config)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, err := e.Begin(ctx, log, func(line []byte) (*connector.Spec, error) {
+	return program.Begin(ctx, config, log, func(line []byte) (*connector.Spec, error) {
 		r, err := connector.DecodeMaterialize(line)
 		return r.Spec, err
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.CheckConfig(e); err != nil {
-		d.Stop()
-		return nil, nil, err
-	}
-	return e, d, nil
 }
 
 // ask sends a request and gives the answer.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"weir/connector"
 	"weir/sinks/sqltable"
 )
 
@@ -63,7 +64,7 @@ const resourceSchema = `{
 
 func parseConfig(text json.RawMessage, dataDir string) (path string, err error) {
 	var c config
-	if err := sqltable.Decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return "", fmt.Errorf("sqlite: endpoint config: %w", err)
 	}
 	if c.Path == "" {
@@ -80,7 +81,7 @@ func parseConfig(text json.RawMessage, dataDir string) (path string, err error) 
 
 func parseResource(text json.RawMessage) (sqltable.Resource, error) {
 	var given resource
-	if err := sqltable.Decode(text, &given); err != nil {
+	if err := connector.DecodeConfig(text, &given); err != nil {
 		return sqltable.Resource{}, fmt.Errorf("resource: %w", err)
 	}
 	r := sqltable.Resource{Table: given.Table, Delta: given.DeltaUpdates}

@@ -34,7 +34,7 @@ func TestConfig(t *testing.T) {
 		{`{"path":"new.db"}`, `{"table":"t"}`, ""},
 		{`{"path":"empty.db"}`, `{"table":"t"}`, ""},
 		{`{}`, `{"table":"t"}`, "path is missing"},
-		{`{"path":7}`, `{"table":"t"}`, "endpoint config: cannot unmarshal number"},
+		{`{"path":7}`, `{"table":"t"}`, "endpoint config: path: expected a string, but got a number"},
 		{`{"path":"x.db","mode":"wal"}`, `{"table":"t"}`, `unknown field "mode"`},
 		{`{"path":"a\u0000b"}`, `{"table":"t"}`, "contains a NUL"},
 		{`{"path":"."}`, `{"table":"t"}`, "is a directory: name a file in it"},

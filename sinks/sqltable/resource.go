@@ -1,11 +1,9 @@
 package sqltable
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"weir/sinks"
@@ -85,19 +83,6 @@ func (r *Resource) Check(d *Dialect) error {
 		if err := d.CheckName(n.name); err != nil {
 			return fmt.Errorf("resource: %s %q: the name %w", n.what, n.name, err)
 		}
-	}
-	return nil
-}
-
-// Decode reads one JSON object strictly.
-func Decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
 	}
 	return nil
 }

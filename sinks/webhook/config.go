@@ -1,18 +1,18 @@
 package webhook
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/textproto"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"weir/connector"
 )
 
 // config is the endpoint's configuration as it is written.
@@ -118,7 +118,7 @@ const resourceSchema = `{
 // parseConfig reads the endpoint's configuration. The error names every fault.
 func parseConfig(text json.RawMessage) (*settings, error) {
 	var c config
-	if err := decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return nil, fmt.Errorf("webhook: endpoint config: %w", err)
 	}
 	s := &settings{
@@ -269,7 +269,7 @@ func (s *settings) at(path string) (target, shown string) {
 // parseResource gives the path that is appended to the endpoint's URL.
 func parseResource(text json.RawMessage) (path string, err error) {
 	var r resource
-	if err := decode(text, &r); err != nil {
+	if err := connector.DecodeConfig(text, &r); err != nil {
 		return "", fmt.Errorf("resource: %w", err)
 	}
 	switch {
@@ -281,17 +281,4 @@ func parseResource(text json.RawMessage) (path string, err error) {
 		return "", fmt.Errorf("resource: path %q holds one of ? and #: queries belong to the endpoint's url", *r.Path)
 	}
 	return *r.Path, nil
-}
-
-// decode reads one JSON object strictly.
-func decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
-	}
-	return nil
 }

@@ -1,14 +1,13 @@
 package files
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
+	"weir/connector"
 	"weir/internal/objects"
 )
 
@@ -101,7 +100,7 @@ const resourceSchema = `{
 const defaultSettle = 5 * time.Second
 
 func parseConfig(text json.RawMessage) (c config, err error) {
-	if err := decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return c, fmt.Errorf("files: endpoint config: %w", err)
 	}
 	err = c.Check()
@@ -132,7 +131,7 @@ func duration(what, text string) (time.Duration, error) {
 }
 
 func parseResource(text json.RawMessage) (r resource, err error) {
-	if err := decode(text, &r); err != nil {
+	if err := connector.DecodeConfig(text, &r); err != nil {
 		return r, fmt.Errorf("resource: %w", err)
 	}
 	if r.Match == "" {
@@ -168,19 +167,6 @@ func checkColumns(names []string, what string) error {
 			return fmt.Errorf("%s: %q is there twice", what, name)
 		}
 		seen[name] = true
-	}
-	return nil
-}
-
-// decode reads one JSON object strictly.
-func decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
 	}
 	return nil
 }

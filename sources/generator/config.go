@@ -1,13 +1,12 @@
 package generator
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"text/template"
+
+	"weir/connector"
 )
 
 // config is the endpoint's configuration.
@@ -81,7 +80,7 @@ const resourceSchema = `{
 }`
 
 func parseConfig(text json.RawMessage) (c config, err error) {
-	if err := decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return c, fmt.Errorf("generator: endpoint config: %w", err)
 	}
 	if c.Rate < 0 {
@@ -91,7 +90,7 @@ func parseConfig(text json.RawMessage) (c config, err error) {
 }
 
 func parseResource(text json.RawMessage) (r resource, err error) {
-	if err := decode(text, &r); err != nil {
+	if err := connector.DecodeConfig(text, &r); err != nil {
 		return r, fmt.Errorf("resource: %w", err)
 	}
 	switch {
@@ -108,17 +107,4 @@ func parseResource(text json.RawMessage) (r resource, err error) {
 		return r, fmt.Errorf("resource: %w", err)
 	}
 	return r, nil
-}
-
-// decode reads one JSON object strictly.
-func decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
-	}
-	return nil
 }

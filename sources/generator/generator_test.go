@@ -171,7 +171,7 @@ func TestTemplates(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for _, test := range []struct{ config, resource, want string }{
 		{`{"rate":-1}`, `{"name":"x"}`, "rate is below 0"},
-		{`{"seed":"x"}`, `{"name":"x"}`, "cannot unmarshal string"},
+		{`{"seed":"x"}`, `{"name":"x"}`, "seed: expected an integer, but got a string"},
 		{`{}`, `{}`, "name is missing"},
 		{`{}`, `{"name":"x","count":-1}`, "count is below 0"},
 		{`{}`, `{"name":"x","template":"{{nothing}}"}`, `function "nothing" not defined`},

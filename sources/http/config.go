@@ -1,16 +1,16 @@
 package http
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/connector"
 )
 
 const (
@@ -68,7 +68,7 @@ type settings struct {
 // parseConfig reads the endpoint's configuration. The error names every fault.
 func parseConfig(text json.RawMessage, dataDir string) (*settings, error) {
 	var c config
-	if err := decode(text, &c); err != nil {
+	if err := connector.DecodeConfig(text, &c); err != nil {
 		return nil, fmt.Errorf("http: endpoint config: %w", err)
 	}
 	s := &settings{
@@ -216,7 +216,7 @@ var withheld = map[string]bool{"authorization": true, "proxy-authorization": tru
 // _meta is added without being asked for.
 func parseResource(text json.RawMessage, key []string) (resource, pattern, error) {
 	var r resource
-	if err := decode(text, &r); err != nil {
+	if err := connector.DecodeConfig(text, &r); err != nil {
 		return r, pattern{}, fmt.Errorf("resource: %w", err)
 	}
 	if r.Path == "" {
@@ -237,17 +237,4 @@ func parseResource(text json.RawMessage, key []string) (resource, pattern, error
 		r.Meta.Path = r.Meta.Path || pointer == "/_meta/path" || strings.HasPrefix(pointer, "/_meta/pathParams/")
 	}
 	return r, p, nil
-}
-
-// decode reads one JSON object strictly.
-func decode(text json.RawMessage, into any) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("more follows the object")
-	}
-	return nil
 }

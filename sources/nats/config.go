@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/connector"
 	"weir/internal/natsendpoint"
 	"weir/sources"
 )
@@ -70,7 +71,7 @@ type start struct {
 
 func parseResource(text json.RawMessage) (*binding, error) {
 	b := &binding{}
-	if err := natsendpoint.Decode(text, &b.resource); err != nil {
+	if err := connector.DecodeConfig(text, &b.resource); err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
 	err := b.check()

@@ -32,11 +32,7 @@ func (source) Spec() sources.Spec {
 }
 
 func connect(ctx context.Context, config json.RawMessage, dataDir, task string) (*natsendpoint.Conn, error) {
-	c, err := natsendpoint.Parse(config, dataDir)
-	if err != nil {
-		return nil, err
-	}
-	return c.Connect(ctx, "weir source "+task, sources.Transient)
+	return natsendpoint.Dial(ctx, config, dataDir, "weir source "+task, sources.Transient)
 }
 
 // passing marks an error of the connection that passes by itself.

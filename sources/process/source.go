@@ -42,22 +42,10 @@ func (s Source) begin(ctx context.Context, config json.RawMessage, log *zap.Logg
 	if s.forbidden {
 		return nil, nil, program.ErrForbidden
 	}
-	e, err := program.ParseEndpoint(config)
-	if err != nil {
-		return nil, nil, err
-	}
-	d, err := e.Begin(ctx, log, func(line []byte) (*connector.Spec, error) {
+	return program.Begin(ctx, config, log, func(line []byte) (*connector.Spec, error) {
 		r, err := connector.DecodeCapture(line)
 		return r.Spec, err
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := d.CheckConfig(e); err != nil {
-		d.Stop()
-		return nil, nil, err
-	}
-	return e, d, nil
 }
 
 // ask sends a request and gives the answer.
