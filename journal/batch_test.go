@@ -270,7 +270,11 @@ func TestTooManyOpenBatches(t *testing.T) {
 		_, err := appendN(t, c, 2, seq(0), "patient")
 		done <- err
 	}()
-	<-retried
+	select {
+	case <-retried:
+	case err := <-done:
+		t.Fatalf("not refused: %v", err)
+	}
 	open[0].c = dialServer(t, s) // its hook is not this goroutine's
 	open[0].Abandon()
 	if err := <-done; err != nil {

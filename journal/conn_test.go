@@ -10,6 +10,7 @@ import (
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"weir/journal/server"
 )
@@ -209,5 +210,24 @@ func TestSyncWarnings(t *testing.T) {
 		if w := syncWarnings([]byte(fine)); w != nil {
 			t.Fatalf("%s: %v", fine, w)
 		}
+	}
+}
+
+// A server that stops may still say that nobody answers before the connection is
+// lost: the request is to be made again, not to fail for an answer without content.
+func TestAnswerJustBeforeTheLoss(t *testing.T) {
+	c := setUp(t)
+	past := uint64(1<<64 - 1) // an epoch that is not the connection's
+	answers := make(chan *nats.Msg, 1)
+	answers <- &nats.Msg{Header: nats.Header{headerStatus: []string{"503"}}}
+	if _, err := c.await(testContext(t), answers, past, time.Minute); !errors.Is(err, errNoResponders) {
+		t.Fatalf("got %v", err)
+	}
+	answers <- &nats.Msg{Data: []byte("{}")}
+	if m, err := c.await(testContext(t), answers, past, time.Minute); err != nil || string(m.Data) != "{}" {
+		t.Fatalf("got %v, %v", m, err)
+	}
+	if _, err := c.await(testContext(t), answers, past, time.Minute); !errors.Is(err, errUnanswered) {
+		t.Fatalf("got %v", err)
 	}
 }

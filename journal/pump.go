@@ -126,7 +126,7 @@ func (p *pump) create(ctx context.Context) error {
 	if most := info.Config.MaxRequestBatch; most > 0 {
 		p.limit = min(p.limit, most)
 	}
-	p.r.behind.Store(info.NumPending)
+	p.r.told.Store(p.r.receivedMsgs.Load() + info.NumPending)
 	return nil
 }
 
@@ -240,10 +240,9 @@ func (p *pump) receive(m *nats.Msg) (err error) {
 		}
 		m = <-p.msgs
 	}
-	if arrived > 0 { // in this order, so that Pending is never too small
+	if arrived > 0 { // before they can be handed out, so that Pending is never too small
 		r.receivedBytes.Add(int64(bytes))
-		r.receivedMsgs.Add(uint64(arrived))
-		r.behind.Store(r.ready[len(r.ready)-1].Pending)
+		r.told.Store(r.receivedMsgs.Add(uint64(arrived)) + r.ready[len(r.ready)-1].Pending)
 	}
 	r.mu.Unlock()
 	p.heard = time.Now()
@@ -315,7 +314,8 @@ func (p *pump) notice(m *nats.Msg) error {
 
 // starved says whether the server has told of messages that do not come.
 func (p *pump) starved() bool {
-	return p.r.behind.Load() > 0 && p.r.receivedMsgs.Load() == p.r.handedMsgs.Load()
+	received := p.r.receivedMsgs.Load()
+	return p.r.told.Load() > received && received == p.r.handedMsgs.Load()
 }
 
 // recount asks the server how many messages are left: those that it told of
@@ -328,7 +328,7 @@ func (p *pump) recount(ctx context.Context) error {
 	}
 	// Of any other error heartbeats or the connection will tell.
 	if err == nil && info.Delivered.Consumer == p.cseq && info.NumPending == 0 {
-		p.r.behind.Store(0)
+		p.r.told.Store(p.r.receivedMsgs.Load())
 		p.r.wake()
 	}
 	return nil

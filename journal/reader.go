@@ -59,8 +59,8 @@ type Reader struct {
 	handedMsgs    atomic.Uint64
 	receivedBytes atomic.Int64
 	handedBytes   atomic.Int64
-	behind        atomic.Uint64 // matching messages on the server that were not received
-	live          atomic.Bool   // there is a consumer, so behind can be trusted
+	told          atomic.Uint64 // messages received, and those that match and wait on the server
+	live          atomic.Bool   // there is a consumer, so told can be trusted
 	consumers     atomic.Uint64
 
 	notify chan struct{} // for Next; one slot
@@ -142,8 +142,8 @@ func (r *Reader) Next(ctx context.Context) (Message, error) {
 // Pending is how many matching messages were not handed out yet, as far as it
 // is known here.
 func (r *Reader) Pending() uint64 {
-	handed := r.handedMsgs.Load() // before received, which never is the smaller one
-	return r.behind.Load() + r.receivedMsgs.Load() - handed
+	handed := r.handedMsgs.Load() // before told, which never is the smaller one
+	return r.told.Load() - handed
 }
 
 // CaughtUp says whether everything that the server told of was handed out.

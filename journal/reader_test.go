@@ -211,7 +211,11 @@ func TestClosedReaderLeavesNoConsumer(t *testing.T) {
 		t.Fatalf("%d consumers", n)
 	}
 	fill(t, c, 1, 1)
-	<-wake
+	select {
+	case <-wake:
+	case <-testContext(t).Done():
+		t.Fatal("not woken")
+	}
 	r.Close()
 	r.Close()
 	eventually(t, "the consumer's end", func() bool { return len(consumers(t, c)) == 0 })

@@ -105,10 +105,7 @@ func (c *Conn) await(ctx context.Context, answers <-chan *nats.Msg, epoch uint64
 		}
 		select {
 		case m := <-answers:
-			if len(m.Data) == 0 && m.Header.Get(headerStatus) == "503" {
-				return nil, errNoResponders
-			}
-			return m, nil
+			return answer(m)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-timer.C:
@@ -118,11 +115,19 @@ func (c *Conn) await(ctx context.Context, answers <-chan *nats.Msg, epoch uint64
 	}
 }
 
+// answer tells an answer from the server's notice that there is nobody to give one.
+func answer(m *nats.Msg) (*nats.Msg, error) {
+	if len(m.Data) == 0 && m.Header.Get(headerStatus) == "503" {
+		return nil, errNoResponders
+	}
+	return m, nil
+}
+
 // lateAnswer gives the answer that came just before the connection was lost.
 func lateAnswer(answers <-chan *nats.Msg, closed bool) (*nats.Msg, error) {
 	select {
 	case m := <-answers:
-		return m, nil
+		return answer(m)
 	default:
 	}
 	if closed {

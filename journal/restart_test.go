@@ -45,6 +45,7 @@ func TestWriterAndReaderGoOnAfterARestart(t *testing.T) {
 	written := make(chan error, 1)
 	progress := make(chan int, batches)
 	go func() {
+		defer close(progress)
 		var last uint64
 		for i := range batches {
 			b := c.NewBatch("s")
