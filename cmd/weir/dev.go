@@ -17,20 +17,15 @@ import (
 
 	"weir/catalog"
 	"weir/controlplane"
-	"weir/journal"
-	"weir/secrets"
 )
 
 // dev is `weir dev`: up, and a publication for each change that is good.
 type dev struct {
 	up
-	watched *watched
-	screen  *screen
-	conn    *journal.Conn
-	store   *secrets.Store
-	root    string
-	path    string
-	running string // when what runs was published; empty: nothing was yet
+	instance *instance
+	watched  *watched
+	path     string
+	running  string // when what runs was published; empty: nothing was yet
 }
 
 func devCommand() *cobra.Command {
@@ -56,48 +51,25 @@ before keeps running.`,
 	return c
 }
 
-func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) (err error) {
+func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) error {
 	if _, err := os.Stat(path); err != nil {
 		return &usageError{fmt.Errorf("%s: there is no such file or directory; `weir init %s` makes a catalog to begin with", path, path)}
 	}
-	d.path = path
-	if d.root, err = filepath.Abs(path); err != nil {
-		return err
-	}
-	if d.data, err = dataDir(d.data, d.root); err != nil {
-		return err
-	}
-	log, logFile, err := d.log(out)
+	root, err := filepath.Abs(path)
 	if err != nil {
 		return err
 	}
-	conn, url, stop, err := d.connect(ctx, log)
+	i, err := d.begin(ctx, root, out, problems)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	d.conn = conn
-	for _, warning := range conn.Warnings(ctx) {
-		fmt.Fprintln(problems, "warning:", warning)
-	}
-	pages, err := d.web.start(ctx, d.data, problems, log)
-	if err != nil {
+	defer i.stop()
+	if err := i.serve(ctx, everything); err != nil {
 		return err
 	}
-	defer pages.stop()
-	if d.store, err = d.secrets.store(ownSecrets(d.data)); err != nil {
-		return err
-	}
-	stopAPI, err := pages.serveAPI(ctx, conn, url, d.connectors(), log)
-	if err != nil {
-		return err
-	}
-	defer stopAPI()
-	d.screen = &screen{out: out, url: url, pages: pages.line, data: d.data, log: logFile, terminal: isTerminal(out)}
+	d.path, d.instance = path, i
 	d.watched = &watched{tests: &tests{path: path, colors: colors(out)}, outcomes: map[string]outcomeOf{}}
-	options := workerOptions(conn, d.data, log)
-	options.Catalog, options.Secrets = d.root, d.store
-	return d.follow(ctx, func(ctx context.Context) error { return runWorker(ctx, options, pages.monitor(conn, true), d.screen) })
+	return d.follow(ctx, i.work)
 }
 
 // follow tries each change while the worker works, until either ends.
@@ -117,10 +89,6 @@ func (d *dev) follow(ctx context.Context, work func(context.Context) error) erro
 	return errors.Join(<-followed, err)
 }
 
-func (d *dev) connectors() controlplane.Connectors {
-	return controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: d.data, Secrets: d.store}
-}
-
 // try checks the catalog as it is on disk, and publishes it if it is good. An
 // error is one of what is around it, not of the catalog.
 func (d *dev) try(ctx context.Context) error {
@@ -131,18 +99,18 @@ func (d *dev) try(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &red):
-		d.screen.tell(d.paint(bad, now+" not published: ") + red.Error() + d.keeps())
+		d.instance.screen.tell(d.paint(bad, now+" not published: ") + red.Error() + d.keeps())
 	case err != nil:
 		return err
 	default:
 		d.running = now
-		d.screen.tell(d.paint(good, now+" ") + done)
+		d.instance.screen.tell(d.paint(good, now+" ") + done)
 	}
 	return nil
 }
 
 func (d *dev) paint(c color, text string) string {
-	return (&sheet{colors: colored(d.screen.out)}).paint(c, text)
+	return (&sheet{colors: colored(d.instance.screen.out)}).paint(c, text)
 }
 
 // keeps says what goes on meanwhile.
@@ -166,7 +134,7 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 		return "", &redError{err}
 	}
 	d.watched.files = c.Files()
-	actions, err := d.connectors().Examine(ctx, c)
+	actions, err := d.instance.connectors.Examine(ctx, c)
 	if err != nil {
 		return "", &redError{err}
 	}
@@ -181,7 +149,7 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 	if len(failing) > 0 {
 		return "", &redError{fmt.Errorf("%s: %s\n%s", plural(len(failing), "test fails", "tests fail"), strings.Join(failing, ", "), strings.TrimRight(shown.String(), "\n"))}
 	}
-	draft, err := controlplane.NewDraft(ctx, d.conn, c, controlplane.Options{Catalog: d.root, Prune: true, Build: version, By: whoIAm(), Message: "weir dev", Actions: actions})
+	draft, err := controlplane.NewDraft(ctx, d.instance.conn, c, controlplane.Options{Catalog: d.instance.catalog, Prune: true, Build: version, By: whoIAm(), Message: "weir dev", Actions: actions})
 	if err != nil {
 		return "", refusal(err)
 	}

@@ -11,11 +11,8 @@ import (
 )
 
 type serve struct {
-	connection
-	web     web
-	secrets secretFlags
-	data    string
-	role    string
+	runner
+	role string
 }
 
 func serveCommand() *cobra.Command {
@@ -46,49 +43,30 @@ func (s *serve) run(ctx context.Context, out, problems io.Writer) error {
 	if err := oneOf("role", s.role, "all", "worker", "controlplane"); err != nil {
 		return err
 	}
-	data, err := dataDir(s.data, "serve")
+	i, err := s.prepare("serve", othersSecrets, out, problems)
 	if err != nil {
 		return err
 	}
-	store, err := s.secrets.store(othersSecrets(data))
-	if err != nil {
+	if err := i.open(ctx, &s.connection, "serve", s.logger(zapcore.InfoLevel)); err != nil {
 		return err
 	}
-	log := s.logger(zapcore.InfoLevel)
-	conn, err := s.open(ctx, "serve", log)
-	if err != nil {
-		return err
+	defer i.stop()
+	for _, warning := range i.conn.Warnings(ctx) {
+		i.log.Warn(warning)
 	}
-	defer conn.Close()
-	for _, warning := range conn.Warnings(ctx) {
-		log.Warn(warning)
-	}
-	if s.role != "worker" {
-		if err := controlplane.Prepare(ctx, conn); err != nil {
+	r := role{works: s.role != "controlplane", controls: s.role != "worker"}
+	if r.controls {
+		if err := controlplane.Prepare(ctx, i.conn); err != nil {
 			return err
 		}
 	}
-	pages, err := s.web.start(ctx, data, problems, log)
-	if err != nil {
+	if err := i.serve(ctx, r); err != nil {
 		return err
 	}
-	defer pages.stop()
-	watched := pages.monitor(conn, s.role != "controlplane")
-	if s.role != "worker" {
-		connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, Secrets: store}
-		stopAPI, err := pages.serveAPI(ctx, conn, conn.URL(), connectors, log)
-		if err != nil {
-			return err
-		}
-		defer stopAPI()
+	if r.works {
+		return i.work(ctx)
 	}
-	show := &screen{out: out, url: conn.URL(), pages: pages.line, data: data, terminal: isTerminal(out)}
-	if s.role == "controlplane" {
-		show.ready(nil)
-		<-ctx.Done()
-		return nil
-	}
-	options := workerOptions(conn, data, log)
-	options.Secrets = store
-	return runWorker(ctx, options, watched, show)
+	i.screen.ready(nil)
+	<-ctx.Done()
+	return nil
 }

@@ -2,35 +2,23 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane"
-	"weir/journal"
-	"weir/journal/server"
-	"weir/monitor"
-	"weir/tasklog"
-	"weir/worker"
 )
 
 // up holds the flags of `weir up`.
 type up struct {
-	connection
-	web     web
-	secrets secretFlags
-	data    string
-	port    int
+	runner
+	port int
 }
 
 func upCommand() *cobra.Command {
@@ -82,7 +70,7 @@ func (u *up) check(cmd *cobra.Command) error {
 	return u.web.check(cmd)
 }
 
-func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err error) {
+func (u *up) run(ctx context.Context, path string, out, problems io.Writer) error {
 	root, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -92,169 +80,60 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) (err
 		return err
 	}
 	u.printWarnings(problems, c)
-	if u.data, err = dataDir(u.data, root); err != nil {
-		return err
-	}
-	log, logFile, err := u.log(out)
+	i, err := u.begin(ctx, root, out, problems)
 	if err != nil {
 		return err
 	}
-	conn, url, stop, err := u.connect(ctx, log)
-	if err != nil {
+	defer i.stop()
+	warnUnresolved(problems, i.connectors, c)
+	if err := i.connectors.Check(ctx, c); err != nil {
 		return err
 	}
-	defer stop()
-	for _, warning := range conn.Warnings(ctx) {
+	if _, err := controlplane.Publish(ctx, i.conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version, By: whoIAm()}); err != nil {
+		return err
+	}
+	if err := i.serve(ctx, everything); err != nil {
+		return err
+	}
+	return i.work(ctx)
+}
+
+// begin connects to the server of the catalog at root.
+func (u *up) begin(ctx context.Context, root string, out, problems io.Writer) (*instance, error) {
+	i, err := u.prepare(root, ownSecrets, out, problems)
+	if err != nil {
+		return nil, err
+	}
+	i.catalog = root
+	log, err := u.log(i)
+	if err != nil {
+		return nil, err
+	}
+	if u.given() {
+		err = i.open(ctx, &u.connection, "up", log)
+	} else {
+		err = i.embed(ctx, u.port, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range i.conn.Warnings(ctx) {
 		fmt.Fprintln(problems, "warning:", warning)
 	}
-	store, err := u.secrets.store(ownSecrets(u.data))
-	if err != nil {
-		return err
-	}
-	connectors := controlplane.Connectors{Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: u.data, Secrets: store}
-	warnUnresolved(problems, connectors, c)
-	if err := connectors.Check(ctx, c); err != nil {
-		return err
-	}
-	if _, err := controlplane.Publish(ctx, conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version, By: whoIAm()}); err != nil {
-		return err
-	}
-	pages, err := u.web.start(ctx, u.data, problems, log)
-	if err != nil {
-		return err
-	}
-	defer pages.stop()
-	stopAPI, err := pages.serveAPI(ctx, conn, url, connectors, log)
-	if err != nil {
-		return err
-	}
-	defer stopAPI()
-	options := workerOptions(conn, u.data, log)
-	options.Catalog, options.Secrets = root, store
-	return runWorker(ctx, options, pages.monitor(conn, true), &screen{out: out, url: url, pages: pages.line, data: u.data, log: logFile, terminal: isTerminal(out)})
+	return i, nil
 }
 
 // log gives the logger: while the screen shows the status, a file in the data
 // directory, which lasts until the next start; else standard error.
-func (u *up) log(out io.Writer) (log *zap.Logger, file string, err error) {
-	if !isTerminal(out) || !isTerminal(os.Stderr) {
-		return u.logger(zapcore.WarnLevel), "", nil
+func (u *up) log(i *instance) (*zap.Logger, error) {
+	if !i.screen.terminal || !isTerminal(os.Stderr) {
+		return u.logger(zapcore.WarnLevel), nil
 	}
-	file = filepath.Join(u.data, "weir.log")
+	file := filepath.Join(i.data, "weir.log")
 	f, err := os.Create(file)
 	if err != nil {
-		return nil, "", &environmentError{err}
+		return nil, &environmentError{err}
 	}
-	return u.logTo(f, zapcore.InfoLevel), file, nil
-}
-
-// connect starts the embedded server, or uses the one that the user named.
-// stop ends both, in that order: connection, then server.
-func (u *up) connect(ctx context.Context, log *zap.Logger) (conn *journal.Conn, url string, stop func(), err error) {
-	if u.given() {
-		if conn, err = u.open(ctx, "up", log); err != nil {
-			return nil, "", nil, err
-		}
-		return conn, conn.URL(), conn.Close, nil
-	}
-	s, err := server.Start(server.Options{StoreDir: filepath.Join(u.data, "nats"), Port: u.port, Log: log})
-	if err != nil {
-		return nil, "", nil, &environmentError{err}
-	}
-	conn, err = journal.Connect(ctx, journal.Options{URL: s.URL(), InProcess: s.Raw(), Name: "weir/" + version + " up", MaxBatch: server.MaxBatch, Log: log})
-	if err != nil {
-		s.Stop()
-		return nil, "", nil, &environmentError{err}
-	}
-	return conn, s.URL(), func() {
-		conn.Close()
-		s.Stop()
-	}, nil
-}
-
-// watch runs the worker, says when it is ready, and shows what it does until
-// the context ends and every task has drained.
-func watch(ctx context.Context, w *worker.Worker, s *screen) error {
-	var running sync.WaitGroup
-	ended := make(chan error, 1)
-	running.Add(1)
-	go func() {
-		defer running.Done()
-		ended <- w.Run(ctx)
-	}()
-	defer running.Wait()
-	settling, settled := context.WithCancel(ctx)
-	defer settled()
-	go func() { // ends with settled at the latest
-		select {
-		case err := <-ended: // before it has started its tasks
-			ended <- err
-			settled()
-		case <-settling.Done():
-		}
-	}()
-	if err := w.Settled(settling); err != nil {
-		if errors.Is(err, context.Canceled) {
-			return <-ended
-		}
-		return err
-	}
-	settled()
-	s.ready(w.Status())
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-ended:
-			s.end(w.Status())
-			return err
-		case <-tick.C:
-			s.show(w.Status())
-		}
-	}
-}
-
-// runWorker runs a worker as watch does. What its tasks log is kept on the
-// server.
-func runWorker(ctx context.Context, o worker.Options, m *monitor.Monitor, s *screen) error {
-	o.Logs = tasklog.NewWriter(o.Conn)
-	defer func() {
-		soon, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastLines)
-		defer cancel()
-		o.Logs.Close(soon)
-	}()
-	w, err := worker.New(ctx, o)
-	if err != nil {
-		return err
-	}
-	m.Watch(w)
-	return watch(ctx, w, s)
-}
-
-// lastLines is how long the last lines of tasks may take to be stored.
-const lastLines = 2 * time.Second
-
-func workerOptions(conn *journal.Conn, data string, log *zap.Logger) worker.Options {
-	return worker.Options{Conn: conn, Sinks: sinkRegistry(), Sources: sourceRegistry(), DataDir: data, TempDir: data, Version: version, Log: log}
-}
-
-// dataDir gives the data directory, made if it is not there: the one that the
-// user named, or one that belongs to this catalog.
-func dataDir(named, root string) (string, error) {
-	if named == "" {
-		state, err := stateDir()
-		if err != nil {
-			return "", err
-		}
-		sum := sha256.Sum256([]byte(root))
-		named = filepath.Join(state, filepath.Base(root)+"-"+hex.EncodeToString(sum[:4]))
-	}
-	abs, err := filepath.Abs(named)
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(abs, 0o750); err != nil {
-		return "", &environmentError{fmt.Errorf("data directory: %w", err)}
-	}
-	return abs, nil
+	i.screen.log = file
+	return u.logTo(f, zapcore.InfoLevel), nil
 }
