@@ -35,9 +35,9 @@ func (w Warning) String() string {
 
 // Options are what files alone do not tell.
 type Options struct {
-	// AtLeastOnce says whether an endpoint of this kind may get a document a
+	// AtLeastOnce says whether a materialization's endpoint may get a document a
 	// second time after a crash. Nil: none does.
-	AtLeastOnce func(kind string) bool
+	AtLeastOnce func(m *catalog.Materialization) bool
 	// ConfigSchema gives the schema of an endpoint's configuration, which marks
 	// what is secret in it; section is captures or materializations. Nil, or a nil
 	// schema: nothing is known of it.

@@ -63,7 +63,7 @@ func TestRules(t *testing.T) {
 // options know two connectors.
 func options() Options {
 	return Options{
-		AtLeastOnce: func(kind string) bool { return kind == "webhook" },
+		AtLeastOnce: func(m *catalog.Materialization) bool { return m.Endpoint.Kind == "webhook" },
 		ConfigSchema: func(section, kind string) json.RawMessage {
 			switch section + " " + kind {
 			case "captures shop":

@@ -16,7 +16,7 @@ var reductionRules = []Rule{
 		Do:    "use a destination that keeps its checkpoint in the transaction of its rows, or compute the total in a derivation and materialize that with lastWriteWins",
 		check: func(r *run) {
 			r.added(func(m *catalog.Materialization, b *catalog.MaterializationBinding, at catalog.Origin, s *spot) {
-				if r.options.AtLeastOnce != nil && r.options.AtLeastOnce(m.Endpoint.Kind) {
+				if r.options.AtLeastOnce != nil && r.options.AtLeastOnce(m) {
 					r.warn(at, m.Name, "%s of %s is reduced by %s, and %s is at least once", s.location(), b.Source.Name, s.strategy(), m.Endpoint.Kind)
 				}
 			})

@@ -9,6 +9,7 @@ import (
 
 	"weir/catalog"
 	"weir/catalog/lint"
+	natssink "weir/sinks/nats"
 )
 
 func lintCommand() *cobra.Command {
@@ -53,12 +54,28 @@ catalog or the command line is wrong.`,
 // promise.
 func warningsOf(c *catalog.Catalog) []lint.Warning {
 	return lint.Check(c, lint.Options{
-		AtLeastOnce: func(kind string) bool {
-			sink, err := sinkRegistry().Lookup(kind)
-			return err == nil && !sink.Spec().ExactlyOnce
-		},
+		AtLeastOnce:  atLeastOnce,
 		ConfigSchema: configSchema,
 	})
+}
+
+// atLeastOnce says whether a materialization is at least once, as far as its
+// catalog tells.
+func atLeastOnce(m *catalog.Materialization) bool {
+	sink, err := sinkRegistry().Lookup(m.Endpoint.Kind)
+	if err != nil || sink.Spec().ExactlyOnce {
+		return false
+	}
+	if m.Endpoint.Kind != "nats" {
+		return true
+	}
+	var resources []json.RawMessage
+	for _, b := range m.Bindings {
+		if !b.Disable {
+			resources = append(resources, b.Resource)
+		}
+	}
+	return natssink.AtLeastOnce(resources)
 }
 
 // configSchema is that of an endpoint of captures or materializations; nil when

@@ -48,6 +48,33 @@ materializations:
 	}
 }
 
+// A sum that goes to NATS is warned of only where it may be added twice.
+func TestLintOfNATS(t *testing.T) {
+	isolate(t)
+	for bindings, want := range map[string]bool{
+		`{source: a/b, resource: {stream: S, subject: "b.{id}"}}`:                                                                         false, // the stream may allow exactly once
+		`{source: a/b, resource: {stream: S, subject: "b.{id}", create: {}}}`:                                                             false,
+		`{source: a/b, resource: {bucket: b, key: "{id}", create: {maxBytes: 1000}}}`:                                                     false,
+		`{source: a/b, resource: {stream: S, subject: "b.{id}", create: {maxBytes: 1000}}}`:                                               true,
+		`{source: a/b, resource: {subject: "b.{id}"}}`:                                                                                    true,
+		`{source: a/b, resource: {stream: S, subject: "b.{id}"}}, {source: a/b, resource: {stream: T, subject: "c.{id}"}}`:                true,
+		`{source: a/b, resource: {stream: S, subject: "b.{id}"}}, {source: a/b, disable: true, resource: {stream: T, subject: "c.{id}"}}`: false,
+	} {
+		dir := weirtest.Files(t, map[string]string{"flow.yaml": `
+collections:
+  a/b:
+    key: [/id]
+    schema: {type: object, required: [id], reduce: {strategy: merge}, properties: {id: {type: string}, n: {type: integer, reduce: {strategy: sum}}}}
+materializations:
+  a/c: {endpoint: {nats: {url: "nats://127.0.0.1"}}, bindings: [` + bindings + `]}
+`})
+		got := succeed(t, "", "lint", dir)
+		if strings.Contains(got, "adds-at-least-once: a/c: /n of a/b is reduced by sum, and nats is at least once") != want {
+			t.Errorf("%s: warned is not %t:\n%s", bindings, want, got)
+		}
+	}
+}
+
 // publish says what lint would only when it is asked to say more.
 func TestPublishWarns(t *testing.T) {
 	isolate(t)

@@ -152,6 +152,28 @@ func (t *target) check() error {
 
 const bucketLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
+// AtLeastOnce says whether bindings with these resources are at least once
+// whatever the server's streams are: they go to a core subject, to several
+// streams, or to one that is made with a limit which may discard the checkpoint.
+// Of a stream that exists only the server knows more.
+func AtLeastOnce(resources []json.RawMessage) bool {
+	stream := ""
+	for i, text := range resources {
+		t := &target{}
+		if connector.DecodeConfig(text, &t.resource) != nil || t.check() != nil {
+			return false // the catalog's check says so
+		}
+		if i == 0 {
+			stream = t.stream
+		}
+		limited := t.Create != nil && t.Create.MaxBytes > 0 && t.kind == toStream // a full bucket refuses documents instead
+		if t.kind == toCore || t.stream != stream || limited {
+			return true
+		}
+	}
+	return false
+}
+
 // pattern matches the subjects of the target's documents.
 func (t *target) pattern() string {
 	if t.kind == toBucket {
