@@ -79,8 +79,13 @@ func TestExamine(t *testing.T) {
 	weirtest.State(t, w, worker.KindDerivation, "acmeCo/out", worker.StateFailed)
 	reported(t, conn, worker.StateFailed, 1)
 	r, by = examine(t, conn)
-	if r.Worst() != Fail || !strings.Contains(by["tasks"], "fail: derivation acmeCo/out failed: module: ") || !strings.Contains(by["quarantine"], "warn: 1 document in quarantine") {
+	if r.Worst() != Fail || !strings.Contains(by["tasks"], "fail: derivation acmeCo/out failed: module: ") || !strings.Contains(by["quarantine"], "warn: 1 document in quarantine") || !strings.HasSuffix(by["quarantine"], ": 1 of acmeCo/in\n") {
 		t.Errorf("with trouble: %v", by)
+	}
+	for _, g := range r.Collections {
+		if want := map[string]uint64{"acmeCo/in": 1}[g.Collection]; g.Quarantined != want {
+			t.Errorf("%s has %d documents in quarantine, want %d", g.Collection, g.Quarantined, want)
+		}
 	}
 	streams, err := conn.Streams(weirtest.Context(t))
 	if err != nil {

@@ -13,13 +13,16 @@ import (
 	"weir/worker"
 )
 
-// Growth is what a collection takes on disk.
+// Growth is what a collection takes on disk, and what of it is in quarantine.
 type Growth struct {
 	Collection string `json:"collection"`
 	Messages   uint64 `json:"messages"` // documents, and a few of Weir's own
 	Bytes      uint64 `json:"bytes"`
 	PerDay     uint64 `json:"bytesPerDay"` // since its oldest message; 0 when it is too young to tell
 	Replicas   int    `json:"replicas"`
+	// Quarantined is how many of its documents are in quarantine; one that is kept
+	// in parts counts as many.
+	Quarantined uint64 `json:"quarantined"`
 }
 
 // youngest is the age of a stream's oldest message from which its growth says
@@ -127,16 +130,31 @@ func (e *exam) ofReaders(ctx context.Context) {
 	e.ok("readers", "%s", plural(readers, "reader"))
 }
 
-// ofQuarantine counts documents in quarantine.
-func (e *exam) ofQuarantine(context.Context) {
-	for _, s := range e.streams {
-		if s.Name == collection.BadStream && s.Messages > 0 {
-			e.add("quarantine", Warn, fmt.Sprintf("%s in quarantine, the newest of %s", plural(int(s.Messages), "document"), s.LastTime.Local().Format(time.DateTime)),
-				"they are in no collection until somebody mends or drops them", "`weir quarantine list` shows them and why")
+// ofQuarantine counts documents in quarantine, by collection.
+func (e *exam) ofQuarantine(ctx context.Context) {
+	i := slices.IndexFunc(e.streams, func(s journal.StreamInfo) bool { return s.Name == collection.BadStream })
+	if i < 0 || e.streams[i].Messages == 0 {
+		e.ok("quarantine", "no document is in quarantine")
+		return
+	}
+	var held []string
+	for j := range e.report.Collections {
+		g := &e.report.Collections[j]
+		waiting, err := e.conn.Waiting(ctx, collection.BadStream, collection.BadFilter(g.Collection), 0)
+		if err != nil {
+			e.broken("quarantine", err, "allow this user `$JS.API.STREAM.MSG.GET.>` and `$JS.API.CONSUMER.>`")
 			return
 		}
+		if g.Quarantined = waiting.Messages; g.Quarantined > 0 {
+			held = append(held, fmt.Sprintf("%d of %s", g.Quarantined, g.Collection))
+		}
 	}
-	e.ok("quarantine", "no document is in quarantine")
+	bad := e.streams[i]
+	what := fmt.Sprintf("%s in quarantine, the newest of %s", plural(int(bad.Messages), "document"), bad.LastTime.Local().Format(time.DateTime))
+	if len(held) > 0 {
+		what += ": " + few(held)
+	}
+	e.add("quarantine", Warn, what, "they are in no collection until somebody mends or drops them", "`weir quarantine list` shows them and why")
 }
 
 // ofWorkers looks who runs tasks.

@@ -94,32 +94,8 @@ func (p *pump) create(ctx context.Context) error {
 	c, cfg := p.r.c, p.r.cfg
 	p.name = consumerName(cfg.Name, strconv.FormatUint(rand.Uint64(), 36))
 	p.pullTo = c.api + "CONSUMER.MSG.NEXT." + cfg.Stream + "." + p.name
-	want := jetstream.ConsumerConfig{
-		Name:              p.name,
-		Durable:           p.name,
-		FilterSubject:     cfg.Filter,
-		AckPolicy:         jetstream.AckNonePolicy,
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       p.pos + 1,
-		ReplayPolicy:      jetstream.ReplayInstantPolicy,
-		InactiveThreshold: inactiveAfter,
-		Replicas:          1,
-		MemoryStorage:     true,
-		Metadata:          cfg.Metadata,
-	}
-	if p.pos == 0 {
-		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverAllPolicy, 0
-		if cfg.lastPerSubject {
-			want.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
-		}
-	}
-	subject := "CONSUMER.CREATE." + cfg.Stream + "." + p.name
-	if cfg.Filter != "" {
-		subject += "." + cfg.Filter
-	}
-	request := map[string]any{"stream_name": cfg.Stream, "config": want}
-	var info jetstream.ConsumerInfo
-	if err := noStream(c.call(ctx, subject, request, &info)); err != nil {
+	info, err := c.createConsumer(ctx, cfg, p.name, p.pos)
+	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)
 	}
 	p.limit = readAhead / 2
@@ -130,15 +106,49 @@ func (p *pump) create(ctx context.Context) error {
 	return nil
 }
 
-// discard lets the consumer go. When the server cannot be reached it removes
-// the consumer by itself after a while.
+// createConsumer makes the consumer of a reader that begins behind a position.
+func (c *Conn) createConsumer(ctx context.Context, cfg ReaderConfig, name string, after uint64) (info jetstream.ConsumerInfo, err error) {
+	want := jetstream.ConsumerConfig{
+		Name:              name,
+		Durable:           name,
+		FilterSubject:     cfg.Filter,
+		AckPolicy:         jetstream.AckNonePolicy,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       after + 1,
+		ReplayPolicy:      jetstream.ReplayInstantPolicy,
+		InactiveThreshold: inactiveAfter,
+		Replicas:          1,
+		MemoryStorage:     true,
+		Metadata:          cfg.Metadata,
+	}
+	if after == 0 {
+		want.DeliverPolicy, want.OptStartSeq = jetstream.DeliverAllPolicy, 0
+		if cfg.lastPerSubject {
+			want.DeliverPolicy = jetstream.DeliverLastPerSubjectPolicy
+		}
+	}
+	subject := "CONSUMER.CREATE." + cfg.Stream + "." + name
+	if cfg.Filter != "" {
+		subject += "." + cfg.Filter
+	}
+	err = noStream(c.call(ctx, subject, map[string]any{"stream_name": cfg.Stream, "config": want}, &info))
+	return info, err
+}
+
+// deleteConsumer lets a consumer go. When the server cannot be reached it
+// removes the consumer by itself after a while.
+func (c *Conn) deleteConsumer(stream, name string) {
+	_ = c.send(&nats.Msg{Subject: c.api + "CONSUMER.DELETE." + stream + "." + name})
+}
+
+// discard ends the subscription and lets the consumer go.
 func (p *pump) discard() {
 	if p.sub == nil {
 		return
 	}
 	_ = p.sub.Unsubscribe() // an error means that the connection is closed
 	p.sub = nil
-	_ = p.r.c.send(&nats.Msg{Subject: p.r.c.api + "CONSUMER.DELETE." + p.r.cfg.Stream + "." + p.name})
+	p.r.c.deleteConsumer(p.r.cfg.Stream, p.name)
 }
 
 // Why a consumer is left for a new one.

@@ -93,13 +93,13 @@ func drawReport(s *sheet, r *doctor.Report) {
 		return
 	}
 	s.line("")
-	t := newTable("~COLLECTION", ">MESSAGES", ">BYTES", ">BYTES A DAY", ">REPLICAS")
+	t := newTable("~COLLECTION", ">MESSAGES", ">BYTES", ">BYTES A DAY", ">QUARANTINED", ">REPLICAS")
 	for _, g := range r.Collections {
 		perDay := "-"
 		if g.PerDay > 0 {
 			perDay = fmt.Sprint(g.PerDay)
 		}
-		t.add(g.Collection, g.Messages, g.Bytes, perDay, g.Replicas)
+		t.add(g.Collection, g.Messages, g.Bytes, perDay, g.Quarantined, g.Replicas)
 	}
 	s.table(t)
 }

@@ -13,7 +13,7 @@ func TestDoctor(t *testing.T) {
 	url := published(t, talking)
 	if got := succeed(t, "", "doctor", "--nats", url, "--max-batch", "4000"); !strings.Contains(got, "ok    permissions     this user may publish to all that Weir needs\n") ||
 		!strings.Contains(got, "warn  workers         no worker is alive\n") || !strings.Contains(got, "          fix start `weir up` or `weir serve`\n") ||
-		!strings.Contains(got, "COLLECTION  MESSAGES  BYTES  BYTES A DAY  REPLICAS\n") {
+		!strings.Contains(got, "COLLECTION  MESSAGES  BYTES  BYTES A DAY  QUARANTINED  REPLICAS\n") {
 		t.Errorf("without a worker:\n%s", got)
 	}
 	serve := start(t, "serve", "--nats", url, "--data", t.TempDir())
