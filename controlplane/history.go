@@ -42,6 +42,8 @@ type specChange struct {
 	Key    string `json:"key"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after,omitempty"`
+	// Catalog is what the spec was of before, where the publication is not of it.
+	Catalog string `json:"catalog,omitempty"`
 }
 
 // openHistory opens the bucket, and makes it if there is none.
@@ -86,6 +88,9 @@ func (d *Draft) keepHistory(ctx context.Context) error {
 			}
 			if change.Before, err = keep(old); err != nil {
 				return err
+			}
+			if old.Catalog != d.own.Catalog {
+				change.Catalog = old.Catalog
 			}
 		}
 		if now := d.changes[key]; now != nil {
@@ -155,7 +160,8 @@ type SpecRef struct {
 	change specChange
 }
 
-// History gives the publications, newest first; of one catalog if it is named.
+// History gives the publications, newest first; if a catalog is named, those of
+// it, and those that removed specs of it or took them over.
 func History(ctx context.Context, conn *journal.Conn, ofCatalog string) ([]PublicationInfo, error) {
 	chain, err := readChain(ctx, conn)
 	if err != nil {
@@ -163,11 +169,16 @@ func History(ctx context.Context, conn *journal.Conn, ofCatalog string) ([]Publi
 	}
 	out := []PublicationInfo{}
 	for _, e := range chain {
-		if ofCatalog == "" || e.Catalog == ofCatalog {
+		if ofCatalog == "" || e.touches(ofCatalog) {
 			out = append(out, e.info())
 		}
 	}
 	return out, nil
+}
+
+// touches says whether a publication is of a catalog, or changed specs of it.
+func (e entry) touches(root string) bool {
+	return e.Catalog == root || slices.ContainsFunc(e.Changes, func(c specChange) bool { return c.Catalog == root })
 }
 
 // info gives an entry as it is shown.

@@ -14,6 +14,8 @@ import (
 // endpoints.
 type Plan struct {
 	Catalog   string       `json:"catalog"`
+	Newest    string       `json:"newest,omitempty"`    // the newest publication when the draft was made: what is planned holds while it is
+	Reverts   string       `json:"reverts,omitempty"`   // the publication that would be brought back
 	Specs     []SpecChange `json:"specs"`               // sorted by name
 	Unchanged []string     `json:"unchanged,omitempty"` // specs of the same catalog
 	Tasks     []TaskChange `json:"tasks"`               // sorted by name
@@ -52,7 +54,7 @@ func (p *Plan) Empty() bool { return len(p.Specs) == 0 }
 
 // Plan says in words what Publish would do.
 func (d *Draft) Plan() Plan {
-	p := Plan{Catalog: d.options.Catalog, Specs: []SpecChange{}, Unchanged: d.done.Unchanged, Tasks: []TaskChange{}}
+	p := Plan{Catalog: d.options.Catalog, Newest: d.was.newest.ID, Reverts: d.options.reverts, Specs: []SpecChange{}, Unchanged: d.done.Unchanged, Tasks: []TaskChange{}}
 	for _, key := range byName(d.changes, d.was.records) {
 		p.Specs = append(p.Specs, d.specChange(key))
 	}

@@ -212,6 +212,9 @@ func TestHistory(t *testing.T) {
 	if got := planLines(d.Plan()); !strings.HasPrefix(got, "change collection acmeCo/a\n") || !strings.Contains(got, "create materialization acmeCo/db\n") || !strings.Contains(got, "go on: theirs/b theirs/db\n") {
 		t.Errorf("plan of the revert:\n%s", got)
 	}
+	if p := d.Plan(); p.Newest != second.ID || p.Reverts != first.ID {
+		t.Errorf("the plan is made after %s, and brings back %s", p.Newest, p.Reverts)
+	}
 	back, err := d.Publish(t.Context())
 	if err != nil || names(back.Changed) != "acmeCo/a" || names(back.Created) != "acmeCo/db" {
 		t.Fatalf("revert: %+v, %v", back, err)
@@ -228,6 +231,36 @@ func TestHistory(t *testing.T) {
 	}
 	if _, err := controlplane.DraftRevert(t.Context(), conn, "x", controlplane.Options{}); err == nil || !strings.Contains(err.Error(), "there is no publication x") {
 		t.Errorf("an unknown publication: %v", err)
+	}
+}
+
+// A deletion is in the history of the catalogs that it took from, and reverting
+// to it says what brings back what it removed.
+func TestRevertDeletion(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	first := publish(t, conn, build(t, flow, module), "/flow")
+	publish(t, conn, build(t, strings.ReplaceAll(flow, "acmeCo", "theirs"), module), "/theirs")
+	d, err := controlplane.DraftDelete(t.Context(), conn, []string{"acmeCo/db"}, controlplane.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletion, err := d.Publish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := controlplane.History(t.Context(), conn, "/flow")
+	if err != nil || len(all) != 2 || all[0].ID != deletion.ID || all[1].ID != first.ID {
+		t.Fatalf("history: %+v, %v", all, err)
+	}
+	want := deletion.ID + " deleted acmeCo/db, and is of no catalog that it could bring back. To have /flow again as its last publication before that left it: `weir revert " + first.ID + "`."
+	if _, err := controlplane.DraftRevert(t.Context(), conn, deletion.ID, controlplane.Options{}); err == nil || err.Error() != want {
+		t.Errorf("revert to the deletion: %v\nwant %s", err, want)
+	}
+	if d, err = controlplane.DraftRevert(t.Context(), conn, first.ID, controlplane.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := d.Publish(t.Context()); err != nil || names(done.Created) != "acmeCo/db" {
+		t.Errorf("what it says: %+v, %v", done, err)
 	}
 }
 

@@ -26,6 +26,8 @@ type Options struct {
 	By      string            // who publishes, for the history
 	Message string            // why, for the history
 	Actions map[string]string // what endpoints say would be done, by materialization; see Connectors.Examine
+
+	reverts string // the publication that is brought back
 }
 
 // Published says what a publication did. Names are sorted.
@@ -290,7 +292,7 @@ func (d *Draft) encode() error {
 	}
 	d.own = catalog.Publication{
 		V: catalog.RecordVersion, ID: id, Time: now, Catalog: d.options.Catalog, Changed: append(slices.Clone(d.done.Created), d.done.Changed...), Removed: d.done.Removed,
-		Previous: d.was.newest.ID, By: d.options.By, Message: d.options.Message, Reverts: d.own.Reverts,
+		Previous: d.was.newest.ID, By: d.options.By, Message: d.options.Message, Reverts: d.options.reverts,
 	}
 	own, err := json.Marshal(d.own)
 	if err != nil {

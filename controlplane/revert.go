@@ -26,19 +26,49 @@ func DraftRevert(ctx context.Context, conn *journal.Conn, id string, o Options) 
 		return nil, err
 	}
 	to := chain[at]
-	o.Catalog = to.Catalog
-	d, err := newDraft(ctx, conn, o, func(now published) (map[string]catalog.Record, []string, error) {
+	if to.Catalog == "" {
+		return nil, deletionError(chain[at:])
+	}
+	o.Catalog, o.reverts = to.Catalog, to.ID
+	return newDraft(ctx, conn, o, func(now published) (map[string]catalog.Record, []string, error) {
 		if now.newest.ID != chain[0].ID {
 			return nil, nil, ErrConcurrent
 		}
 		return asOf(ctx, conn, chain[:at], now, to.Catalog)
 	})
-	if err != nil || len(d.batch) == 0 {
-		return d, err
+}
+
+// DeletionError is a deletion that somebody wants to revert to: it is of no
+// catalog that it could bring back.
+type DeletionError struct{ text string }
+
+func (e *DeletionError) Error() string { return e.text }
+
+// deletionError names the publications that bring back what a deletion, the
+// first one of a chain, removed.
+func deletionError(chain []entry) error {
+	var names []string
+	before := map[string]string{} // the newest publications of the catalogs before the deletion
+	for _, c := range chain[0].info().Specs {
+		names = append(names, c.Name)
+		if c.change.Catalog != "" {
+			before[c.change.Catalog] = ""
+		}
 	}
-	d.own.Reverts = to.ID
-	d.batch = nil
-	return d, d.encode()
+	for _, e := range slices.Backward(chain[1:]) {
+		if _, of := before[e.Catalog]; of {
+			before[e.Catalog] = e.ID
+		}
+	}
+	text := fmt.Sprintf("%s deleted %s, and is of no catalog that it could bring back.", chain[0].ID, strings.Join(names, ", "))
+	for _, root := range slices.Sorted(maps.Keys(before)) {
+		if before[root] == "" {
+			text += fmt.Sprintf(" The history has nothing of %s before that: publish its files.", root)
+			continue
+		}
+		text += fmt.Sprintf(" To have %s again as its last publication before that left it: `weir revert %s`.", root, before[root])
+	}
+	return &DeletionError{text}
 }
 
 // asOf gives a catalog as it was before the newest publications, and what has

@@ -110,7 +110,9 @@ func historySheet(s *sheet, all []controlplane.PublicationInfo) {
 func detailSheet(s *sheet, p controlplane.PublicationDetail) {
 	s.line("publication %s", s.paint(bold, p.ID))
 	s.line("  at   %s, by %s", localTime(p.Time), orNobody(p.By))
-	s.line("  of   %s", p.Catalog)
+	if p.Catalog != "" {
+		s.line("  of   %s", p.Catalog)
+	}
 	if why := whyOf(p.Publication); why != "" {
 		s.line("  why  %s", why)
 	}

@@ -282,7 +282,10 @@ func TestChange(t *testing.T) {
 		t.Errorf("publication: %+v", p)
 	}
 	plan := get[api.Plan](w, "GET", "plan/"+first, "")
-	if plan.Newest != newest || plan.Catalog != w.dir || len(plan.Specs) != 1 || plan.Specs[0].Action != "create" || len(plan.Tasks) != 1 || plan.Tasks[0].Action != "start" {
+	if short := get[api.Plan](w, "GET", "plan/"+first[:len(first)-1], ""); short.Publication != first {
+		t.Errorf("the plan is of %s, by the beginning of %s", short.Publication, first)
+	}
+	if plan.Newest != newest || plan.Publication != first || plan.Catalog != w.dir || len(plan.Specs) != 1 || plan.Specs[0].Action != "create" || len(plan.Tasks) != 1 || plan.Tasks[0].Action != "start" {
 		t.Errorf("plan: %+v", plan)
 	}
 	if status, text := w.ask("POST", "revert/"+first, `{"newest":"`+first+`"}`); status != http.StatusConflict || !strings.Contains(text, `"code":"conflict"`) {
@@ -291,7 +294,18 @@ func TestChange(t *testing.T) {
 	if a := get[api.RevertAnswer](w, "POST", "revert/"+first, `{"newest":"`+newest+`","by":"ops","message":"it is needed"}`); a.ID == "" || fmt.Sprint(a.Created) != "[acmeCo/db]" {
 		t.Errorf("revert: %+v", a)
 	}
-	if all = get[api.HistoryAnswer](w, "GET", "publications?limit=1", "").Publications; len(all) != 1 || all[0].Reverts != first || all[0].By != "ops" || all[0].Message != "it is needed" {
+	draft, err := controlplane.DraftDelete(t.Context(), w.conn, []string{"acmeCo/db"}, controlplane.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletion, err := draft.Publish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, text := w.ask("POST", "revert/"+deletion.ID, ""); status != http.StatusBadRequest || !strings.Contains(text, "deleted acmeCo/db") {
+		t.Errorf("revert to a deletion: %d %s", status, text)
+	}
+	if all = get[api.HistoryAnswer](w, "GET", "publications?limit=2", "").Publications[1:]; len(all) != 1 || all[0].Reverts != first || all[0].By != "ops" || all[0].Message != "it is needed" {
 		t.Errorf("history afterwards: %+v", all)
 	}
 }

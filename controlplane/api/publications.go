@@ -68,10 +68,6 @@ func (s *Service) Revert(ctx context.Context, r RevertRequest) (RevertAnswer, er
 }
 
 func (s *Service) draftRevert(ctx context.Context, r RevertRequest) (*controlplane.Draft, Plan, error) {
-	newest, err := controlplane.History(ctx, s.conn, "")
-	if err != nil {
-		return nil, Plan{}, err
-	}
 	draft, err := controlplane.DraftRevert(ctx, s.conn, r.ID, controlplane.Options{Build: s.version, By: r.By, Message: r.Message})
 	if err != nil {
 		return nil, Plan{}, err
@@ -82,10 +78,7 @@ func (s *Service) draftRevert(ctx context.Context, r RevertRequest) (*controlpla
 	}
 	draft.SetActions(actions)
 	of := draft.Plan()
-	plan := Plan{Publication: r.ID, Catalog: of.Catalog, Specs: []Change{}, Tasks: []Change{}, GoOn: append([]string{}, of.GoOn...)}
-	if len(newest) > 0 {
-		plan.Newest = newest[0].ID
-	}
+	plan := Plan{Publication: of.Reverts, Newest: of.Newest, Catalog: of.Catalog, Specs: []Change{}, Tasks: []Change{}, GoOn: append([]string{}, of.GoOn...)}
 	for _, c := range of.Specs {
 		plan.Specs = append(plan.Specs, Change{Action: c.Action, Kind: string(c.Kind), Name: c.Name, Changes: c.Changes, Effects: c.Effects})
 	}

@@ -70,6 +70,7 @@ func (s *Service) explain(err error) *Error {
 		unknown *controlplane.NameError
 		depends *controlplane.DependentsError
 		which   *controlplane.PublicationError
+		deleted *controlplane.DeletionError
 	)
 	switch {
 	case errors.As(err, &own):
@@ -86,6 +87,8 @@ func (s *Service) explain(err error) *Error {
 		return e
 	case errors.As(err, &which):
 		return &Error{Code: "not-found", Message: err.Error(), Fix: "list the publications that are kept"}
+	case errors.As(err, &deleted):
+		return &Error{Code: "invalid-request", Message: err.Error(), Fix: "revert to a publication of a catalog"}
 	case errors.As(err, &depends):
 		return &Error{Code: "dependents", Message: err.Error(), Fix: "change or remove these first, or publish them together"}
 	case errors.Is(err, quarantine.ErrNoEntry):

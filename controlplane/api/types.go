@@ -298,7 +298,7 @@ type RevertRequest struct {
 // Plan says in words what a revert would do.
 type Plan struct {
 	Publication string   `json:"publication" doc:"that would be brought back"`
-	Newest      string   `json:"newest" doc:"the newest publication now"`
+	Newest      string   `json:"newest" doc:"the newest publication when this plan was made: to be given to revert"`
 	Catalog     string   `json:"catalog"`
 	Specs       []Change `json:"specs"`
 	Tasks       []Change `json:"tasks"`
