@@ -63,6 +63,9 @@ func TestPagesInChromium(t *testing.T) {
 		})
 	}
 	t.Run("live", func(t *testing.T) { testLive(t, browser) })
+	t.Run("tail", func(t *testing.T) { testTail(t, browser) })
+	t.Run("hidden", func(t *testing.T) { testHidden(t, browser) })
+	t.Run("used", func(t *testing.T) { testUsed(t, browser) })
 	t.Run("keys", func(t *testing.T) { testKeys(t, browser) })
 	t.Run("away", func(t *testing.T) { testAway(t, browser) })
 	t.Run("theme", func(t *testing.T) { testTheme(t, browser) })
@@ -95,10 +98,10 @@ func testLive(t *testing.T, browser *browsertest.Browser) {
 
 	tab.Open(at + "/collections/acmeCo/orders")
 	tab.Await("the page to live", `document.getElementById("live").textContent === "live"`)
-	w.come()
+	w.come(1)
 	tab.Await("the new document first", `document.querySelector("#documents article").id === "d62"`)
 	tab.Click("#hold")
-	w.come()
+	w.come(1)
 	tab.Await("that it is held", `document.getElementById("held").textContent.startsWith("1 new")`)
 	if got := tab.Value(`document.querySelector("#documents article").id`); got != "d62" {
 		t.Errorf("%s came while it was held", got)
@@ -106,7 +109,7 @@ func testLive(t *testing.T, browser *browsertest.Browser) {
 	tab.Press("h")
 	tab.Await("the held document", `document.querySelector("#documents article").id === "d63"`)
 	tab.Value(`document.getElementById("documents").scrollTo(0, 400)`)
-	w.come()
+	w.come(1)
 	tab.Await("that it waits for the reader", `!document.getElementById("held").hidden`)
 	tab.Value(`document.getElementById("documents").scrollTo(0, 0)`)
 	tab.Await("what waited", `document.querySelector("#documents article").id === "d64"`)

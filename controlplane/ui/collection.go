@@ -69,7 +69,7 @@ func (u *UI) collection(v *visit) error {
 	}
 	f := frame{Title: name, Section: "collections", Page: c}
 	if c.Live {
-		f.Events = "/events" + c.Path + "?after=" + strconv.FormatUint(c.last, 10)
+		f.Events = eventsAfter(c.Path, c.last)
 	}
 	return u.show(v, "collection", f)
 }
@@ -153,17 +153,9 @@ func seekQuery(by, value string) string {
 	return "?" + url.Values{"by": {by}, "value": {value}}.Encode()
 }
 
-// collectionEvents follows a collection from behind the newest document that
-// the browser has.
-func (u *UI) collectionEvents(v *visit, s *stream) error {
-	name := v.r.PathValue("name")
-	return u.o.Reads.Follow(v.r.Context(), name, s.after(v), func(d api.Document) error {
-		html, err := u.pages.fragment("collection", "document", rowOf(name, d))
-		if err != nil {
-			return err
-		}
-		return s.row("documents", html, d.Seq)
-	})
+// eventsAfter is the path of a page's events behind the last row that it has.
+func eventsAfter(page string, seq uint64) string {
+	return "/events" + page + "?after=" + count64(seq)
 }
 
 // after is the sequence behind which a browser wants to go on: that of the last

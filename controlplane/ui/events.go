@@ -119,9 +119,10 @@ func (s *stream) region(id, html string) error {
 	return s.sendLocked("region", 0, map[string]string{"id": id, "html": html})
 }
 
-// row sends a row for a list that grows at its beginning.
-func (s *stream) row(list, html string, id uint64) error {
-	return s.send("row", id, map[string]any{"id": list, "html": html, "most": mostRows})
+// rows sends rows for a list that grows, as one event: the sequence of the
+// newest, and how many came, shown or not.
+func (s *stream) rows(list, html string, id, came uint64) error {
+	return s.send("rows", id, map[string]any{"id": list, "html": html, "came": came, "most": mostRows})
 }
 
 // regions renders parts of a page with each snapshot of the tasks, until the

@@ -28,13 +28,18 @@ type world struct {
 	tasks []api.Task
 	away  bool // NATS
 	acts  []string
-	moved chan struct{} // closed when documents came
+	moved chan struct{} // closed when documents or lines of a log came
 	docs  []api.Document
+	lines []api.LogLine
+
+	following int      // events that a browser is sent now
+	asked     []string // their paths, with queries
+	fed       int      // documents that were followed
 }
 
 func newWorld() *world {
 	now := time.Now().UTC()
-	w := &world{moved: make(chan struct{})}
+	w := &world{moved: make(chan struct{}), lines: lines()}
 	retry := now.Add(40 * time.Second)
 	w.tasks = []api.Task{
 		{Kind: api.KindInbox, Name: "acmeCo/orders", State: api.StateRunning, Since: now, Writes: []string{"acmeCo/orders"}},
@@ -86,11 +91,25 @@ func (w *world) step() {
 	}
 }
 
-// come stores another document.
-func (w *world) come() {
+// come stores more documents.
+func (w *world) come(many int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.docs = append(w.docs, document(uint64(len(w.docs)+2), time.Now()))
+	for range many {
+		w.docs = append(w.docs, document(uint64(len(w.docs)+2), time.Now()))
+	}
+	w.move()
+}
+
+// log logs another line.
+func (w *world) log(message string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lines = append(w.lines, api.LogLine{Seq: uint64(len(w.lines) + 1), Time: time.Now(), Level: "info", Message: message})
+	w.move()
+}
+
+func (w *world) move() {
 	close(w.moved)
 	w.moved = make(chan struct{})
 }
@@ -204,21 +223,28 @@ func (w *world) document(_ context.Context, r api.DocumentRequest) (api.Document
 }
 
 func (w *world) follow(ctx context.Context, _ string, after uint64, each func(api.Document) error) error {
+	return follow(ctx, w, &w.docs, func(d api.Document) uint64 { return d.Seq }, after, func(d api.Document) error {
+		w.mu.Lock()
+		w.fed++
+		w.mu.Unlock()
+		return each(d)
+	})
+}
+
+// follow calls each with what a list has behind a sequence, and with what comes.
+func follow[T any](ctx context.Context, w *world, list *[]T, seq func(T) uint64, after uint64, each func(T) error) error {
 	for {
 		w.mu.Lock()
-		var news []api.Document
-		for _, d := range w.docs {
-			if d.Seq > after {
-				news = append(news, d)
-			}
-		}
-		moved := w.moved
+		all, moved := slices.Clone(*list), w.moved
 		w.mu.Unlock()
-		for _, d := range news {
-			if err := each(d); err != nil {
+		for _, one := range all {
+			if seq(one) <= after {
+				continue
+			}
+			if err := each(one); err != nil {
 				return err
 			}
-			after = d.Seq
+			after = seq(one)
 		}
 		select {
 		case <-moved:
@@ -228,13 +254,23 @@ func (w *world) follow(ctx context.Context, _ string, after uint64, each func(ap
 	}
 }
 
-func (w *world) logs(context.Context, api.LogsRequest) ([]api.LogLine, error) {
+func lines() []api.LogLine {
 	at := time.Date(2026, 11, 26, 8, 30, 0, 0, time.UTC)
 	return []api.LogLine{
 		{Seq: 1, Time: at, Level: "info", Message: "endpoint prepared", Fields: map[string]any{"action": "CREATE TABLE paid_orders"}},
 		{Seq: 2, Time: at.Add(time.Minute), Level: "warn", Message: "task retries", Fields: map[string]any{"wait": "1.5s", "txn": 812}},
 		{Seq: 3, Time: at.Add(2 * time.Minute), Level: "error", Message: "task failed: " + hostile},
-	}, nil
+	}
+}
+
+func (w *world) logs(context.Context, api.LogsRequest) ([]api.LogLine, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.lines), nil
+}
+
+func (w *world) followLogs(ctx context.Context, _, _ string, after uint64, each func(api.LogLine) error) error {
+	return follow(ctx, w, &w.lines, func(l api.LogLine) uint64 { return l.Seq }, after, each)
 }
 
 // pages serves the pages of a world, without a token.
@@ -243,10 +279,7 @@ func (w *world) pages(t *testing.T) string {
 	u := ui.New(ui.Options{
 		Reads: ui.Reads{
 			Tasks: w.list, Task: w.task, Collections: w.collections, Collection: w.collection, Documents: w.read, Document: w.document, Follow: w.follow, Logs: w.logs,
-			FollowLogs: func(ctx context.Context, _, _ string, _ uint64, _ func(api.LogLine) error) error {
-				<-ctx.Done()
-				return nil
-			},
+			FollowLogs: w.followLogs,
 			Quarantine: w.quarantine, Quarantined: w.quarantined, Publications: w.publications, Publication: w.publication, PlanRevert: w.plan,
 			Connected: func() (string, bool) { w.mu.Lock(); defer w.mu.Unlock(); return "nats://127.0.0.1:4222", !w.away },
 		},
@@ -272,7 +305,7 @@ func (w *world) pages(t *testing.T) string {
 	mux.HandleFunc("GET /login", func(rw http.ResponseWriter, r *http.Request) {
 		u.Login(rw, r, "This page wants the token of this Weir.")
 	})
-	s := httptest.NewServer(mux)
+	s := httptest.NewServer(w.counted(mux))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { u.Run(ctx) })
@@ -283,6 +316,20 @@ func (w *world) pages(t *testing.T) string {
 		running.Wait()
 	})
 	return s.URL
+}
+
+// counted notes which events are followed.
+func (w *world) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/events/") {
+			w.mu.Lock()
+			w.following++
+			w.asked = append(w.asked, r.URL.RequestURI())
+			w.mu.Unlock()
+			defer func() { w.mu.Lock(); w.following--; w.mu.Unlock() }()
+		}
+		next.ServeHTTP(rw, r)
+	})
 }
 
 func (w *world) act(what string) error {

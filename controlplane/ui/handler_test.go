@@ -1,16 +1,11 @@
 package ui_test
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-
-	"weir/internal/weirtest"
 )
 
 // reply is the head of an answer.
@@ -100,49 +95,5 @@ func TestRedirects(t *testing.T) {
 		if resp, text := fetch(t, "POST", at+path, url.Values{"do": {"dance"}}); resp.StatusCode != 404 || !strings.Contains(text, "What to do:") {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
-	}
-}
-
-// A browser that comes back goes on behind the last row that it has.
-func TestEvents(t *testing.T) {
-	w := newWorld()
-	at := w.pages(t)
-	for header, want := range map[string]string{"": "60", "60": "61"} {
-		ctx, cancel := context.WithTimeout(t.Context(), weirtest.Patience)
-		r, err := http.NewRequestWithContext(ctx, "GET", at+"/events/collections/acmeCo/orders?after=59", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if header != "" {
-			r.Header.Set("Last-Event-ID", header)
-		}
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := resp.Header.Get("Content-Type"); got != "text/event-stream" {
-			t.Errorf("type %s", got)
-		}
-		lines := bufio.NewScanner(resp.Body)
-		lines.Buffer(nil, 1<<20)
-		for id := ""; lines.Scan(); {
-			if after, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
-				id = after
-			}
-			data, ok := strings.CutPrefix(lines.Text(), "data: ")
-			if !ok {
-				continue
-			}
-			var row struct {
-				ID, HTML string
-				Most     int
-			}
-			if err := json.Unmarshal([]byte(data), &row); err != nil || id != want || row.ID != "documents" || row.Most == 0 || !strings.HasPrefix(row.HTML, `<article class="doc" id="d`+want+`"`) {
-				t.Errorf("behind %q: id %s, %+v, %v", header, id, row, err)
-			}
-			break
-		}
-		cancel()
-		resp.Body.Close()
 	}
 }

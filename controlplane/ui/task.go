@@ -61,7 +61,11 @@ func (u *UI) task(v *visit) error {
 	if t.Logs, err = u.o.Reads.Logs(v.r.Context(), api.LogsRequest{Kind: kind, Name: name, Last: logLines}); err != nil {
 		return err
 	}
-	return u.show(v, "task", frame{Title: name, Section: "fleet", Events: "/events" + t.Path, Page: t})
+	var last uint64 // of the log's lines that the page has
+	if n := len(t.Logs); n > 0 {
+		last = t.Logs[n-1].Seq
+	}
+	return u.show(v, "task", frame{Title: name, Section: "fleet", Events: eventsAfter(t.Path, last), Page: t})
 }
 
 // taskEvents follows a task's state, and the lines of its log behind the last
@@ -83,7 +87,7 @@ func (u *UI) taskEvents(v *visit, s *stream) error {
 			if err != nil {
 				return err
 			}
-			return s.row("log", html, l.Seq)
+			return s.rows("log", html, l.Seq, 1)
 		})
 	}()
 	err := <-failed

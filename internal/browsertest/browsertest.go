@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -246,6 +247,33 @@ func (p *Tab) Value(expression string) string {
 func (p *Tab) Click(selector string) {
 	p.t.Helper()
 	p.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+// PointerDown is the first half of a click on the middle of the first element of
+// a selector: the page may change before the other one.
+func (p *Tab) PointerDown(selector string) {
+	p.t.Helper()
+	p.pointer(input.DispatchMouseEventTypeMousePressed, selector)
+}
+
+// PointerUp is the other half, wherever the element is by then.
+func (p *Tab) PointerUp(selector string) {
+	p.t.Helper()
+	p.pointer(input.DispatchMouseEventTypeMouseReleased, selector)
+}
+
+func (p *Tab) pointer(half input.DispatchMouseEventType, selector string) {
+	p.t.Helper()
+	at, err := evaluate[[]float64](p, fmt.Sprintf(`(b => [b.x + b.width / 2, b.y + b.height / 2])(document.querySelector(%q).getBoundingClientRect())`, selector))
+	if err != nil {
+		p.t.Fatalf("where %s is: %v", selector, err)
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
+	defer cancel()
+	_, err = chromedp.Call(ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: half, X: at[0], Y: at[1], Button: input.MouseButtonLeft, ClickCount: 1})
+	if err != nil {
+		p.t.Fatalf("%s on %s: %v", half, selector, err)
+	}
 }
 
 // ClickThrough clicks what leads to another page, or to the same one anew, and

@@ -13,7 +13,10 @@
   // Live regions and lists.
 
   const waiting = []; // rows that came while the list was held or read
+  const kept = new Map(); // regions that came while somebody was about to do something in them, the newest of each
+  let came = 0; // documents meanwhile, those that are not shown among them
   let held = false;
+  let pressed = null; // what a pointer is down on
 
   // A list that is scrolled away from its new rows is being read.
   const isRead = (list) => list.dataset.grow === "top"
@@ -23,45 +26,66 @@
   const parse = (html) => {
     const t = document.createElement("template");
     t.innerHTML = html; // the server escaped all that is not its own
-    return t.content;
+    return t;
+  };
+
+  // A click begun in a region would be lost with what it began on, and so would
+  // marked text.
+  const isUsed = (region) => {
+    const selection = getSelection();
+    return region.contains(pressed) || selection && !selection.isCollapsed && region.contains(selection.anchorNode);
   };
 
   function replace({ id, html }) {
     const region = byId(id);
     if (!region) return;
-    const selection = getSelection();
-    if (selection && !selection.isCollapsed && region.contains(selection.anchorNode)) return; // somebody marks text
+    if (isUsed(region)) {
+      kept.set(id, html);
+      return;
+    }
+    kept.delete(id);
+    const fresh = parse(html);
+    if (fresh.innerHTML === region.innerHTML) return;
     const at = region.contains(document.activeElement) ? document.activeElement.id : "";
     const { scrollLeft, scrollTop } = region;
-    region.replaceChildren(parse(html));
+    region.replaceChildren(fresh.content);
     region.scrollTo(scrollLeft, scrollTop);
     if (at) byId(at)?.focus({ preventScroll: true });
   }
 
-  function add(list, { html, most }) {
+  const catchUp = () => {
+    for (const [id, html] of kept) replace({ id, html });
+  };
+
+  function add(list, { rows, most }) {
     byId("none")?.remove();
     const top = list.dataset.grow === "top";
     const stay = !isRead(list);
-    list[top ? "prepend" : "append"](parse(html));
+    list[top ? "prepend" : "append"](rows);
     while (list.children.length > most) list[top ? "lastElementChild" : "firstElementChild"].remove();
     if (stay) list.scrollTop = top ? 0 : list.scrollHeight;
   }
 
-  function row(event) {
+  // More rows than a list holds need not wait: the newest push the others out.
+  function wait(event) {
+    waiting.push({ ...event, many: event.rows.childElementCount });
+    came += event.came;
+    let many = waiting.reduce((sum, e) => sum + e.many, 0);
+    while (many - waiting[0].many >= event.most) many -= waiting.shift().many;
+    show(byId("held"), `${came} new; ${held ? "press h to go on" : "scroll up to see them"}`);
+  }
+
+  function grow(event) {
     const list = byId(event.id);
     if (!list) return;
-    if (list.dataset.grow === "top" && (held || isRead(list))) {
-      waiting.push(event);
-      if (waiting.length > event.most) waiting.shift();
-      const many = waiting.length === event.most ? " or more" : "";
-      show(byId("held"), `${waiting.length}${many} new; ${held ? "press h to go on" : "scroll up to see them"}`);
-      return;
-    }
-    add(list, event);
+    event.rows = parse(event.html).content;
+    if (list.dataset.grow === "top" && (held || isRead(list))) wait(event);
+    else add(list, event);
   }
 
   function release() {
     show(byId("held"), "");
+    came = 0;
     for (const event of waiting.splice(0)) add(byId(event.id), event);
   }
 
@@ -74,28 +98,73 @@
     if (!held) release();
   }
 
-  function follow(path) {
+  // A browser has few connections to a server, so only the page that is seen
+  // has one for its events.
+
+  const events = document.body.dataset.events;
+  let source = null;
+  let again = 0; // timer
+  let last = 0; // id of the newest row
+
+  function open() {
+    const at = new URL(events, location);
+    last = Math.max(last, Number(at.searchParams.get("after")));
+    if (last > 0) at.searchParams.set("after", last);
+    source = new EventSource(at);
     const live = byId("live");
-    const source = new EventSource(path);
-    const back = () => {
-      show(byId("lost"), "");
-      live.textContent = "live";
-      live.classList.add("is-live");
-    };
     const gone = (why) => {
       show(byId("lost"), why);
       live.textContent = "not live";
       live.classList.remove("is-live");
     };
-    source.addEventListener("alive", back);
+    source.addEventListener("alive", () => {
+      show(byId("lost"), "");
+      live.textContent = "live";
+      live.classList.add("is-live");
+    });
     source.addEventListener("region", (e) => replace(JSON.parse(e.data)));
-    source.addEventListener("row", (e) => row(JSON.parse(e.data)));
+    source.addEventListener("rows", (e) => {
+      const id = Number(e.lastEventId);
+      if (id <= last) return; // the page has them
+      last = id;
+      grow(JSON.parse(e.data));
+    });
     source.addEventListener("trouble", (e) => gone(JSON.parse(e.data).message));
     source.addEventListener("error", () => {
       if (byId("lost").hidden) gone("Weir does not answer. What stands here is as it was; the page goes on by itself when Weir is back.");
-      if (source.readyState === EventSource.CLOSED) setTimeout(() => follow(path), 3000);
+      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again itself
+      close();
+      again = setTimeout(follow, 3000);
     });
-    addEventListener("pagehide", () => source.close());
+  }
+
+  function close() {
+    clearTimeout(again);
+    source?.close();
+    source = null;
+  }
+
+  function follow() {
+    if (document.visibilityState === "hidden") close();
+    else if (!source) open();
+  }
+
+  if (events) {
+    follow();
+    addEventListener("visibilitychange", follow);
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", follow);
+    const used = (e) => {
+      pressed = e.target;
+    };
+    const done = () => {
+      pressed = null;
+      setTimeout(catchUp); // behind the click that this ends
+    };
+    addEventListener("pointerdown", used);
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, done);
+    addEventListener("pointermove", (e) => { if (pressed && e.buttons === 0) done(); }); // let go of where nobody tells: on a scrollbar
+    document.addEventListener("selectionchange", catchUp);
   }
 
   // Keys.
@@ -152,5 +221,4 @@
   }
   const log = byId("log");
   if (log) log.scrollTop = log.scrollHeight;
-  if (document.body.dataset.events) follow(document.body.dataset.events);
 })();
