@@ -24,7 +24,8 @@ func Pause(ctx context.Context, conn *journal.Conn, name, by, why string) ([]Tas
 	return control(ctx, conn, name, catalog.Control{V: catalog.ControlVersion, Paused: true, At: time.Now().UTC(), By: by, Why: why})
 }
 
-// Resume lets paused tasks go on where they stopped.
+// Resume lets paused tasks go on where they stopped, and those that failed or
+// wait to start again start at once.
 func Resume(ctx context.Context, conn *journal.Conn, name, by string) ([]Task, error) {
 	return control(ctx, conn, name, catalog.Control{V: catalog.ControlVersion, At: time.Now().UTC(), By: by})
 }

@@ -4,13 +4,21 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"weir/catalog"
 	"weir/journal"
 )
 
 // controls are what people want of single tasks, by the tasks' keys in records
 // of status. They stand beside what is published, and outlast it.
-type controls map[string]catalog.Control
+type controls map[string]control
+
+// control is the newest record of one task.
+type control struct {
+	catalog.Control
+	revision uint64 // of the record; grows
+}
 
 // take takes over an entry of the catalog's bucket, and says whether it was a
 // control.
@@ -23,12 +31,22 @@ func (c controls) take(e journal.Entry) bool {
 		delete(c, task)
 		return true
 	}
-	control, err := catalog.DecodeControl(e.Value)
+	said, err := catalog.DecodeControl(e.Value)
 	if err != nil { // who wrote it wanted something: to go on might be the opposite
-		control = catalog.Control{Paused: true, At: e.Created, Why: err.Error()}
+		said = catalog.Control{Paused: true, At: e.Created, Why: err.Error()}
 	}
-	c[task] = control
+	c[task] = control{said, e.Revision}
 	return true
+}
+
+// again says whether somebody resumed a task, since it was looked at last, that
+// has failed or waits to start again: it is to start now, though nothing that it
+// is built from has changed.
+func (c controls) again(t *task) bool {
+	now := c[taskKey(t.kind, t.env.task)]
+	fresh := now.revision > t.control
+	t.control = now.revision
+	return fresh && !now.Paused && t.state.standsStill()
 }
 
 // pause lets the paused ones of the tasks stand still. A task that the catalog
@@ -36,12 +54,13 @@ func (c controls) take(e journal.Entry) bool {
 func (c controls) pause(tasks map[string]*task) {
 	for _, t := range tasks {
 		control := c[taskKey(t.kind, t.env.task)]
+		t.control = control.revision
 		if !control.Paused || t.run == nil {
 			continue
 		}
 		t.run = nil
 		t.hash += " paused"
-		t.state.state, t.state.since, t.state.why = StatePaused, control.At, pausedBecause(control)
+		t.state.state, t.state.since, t.state.why = StatePaused, control.At, pausedBecause(control.Control)
 	}
 }
 
@@ -52,7 +71,11 @@ func (t *task) resumeFrom(old *task) {
 	}
 	old.state.mu.Lock()
 	at, left := old.state.positions, old.state.left
+	was := old.state.state
 	old.state.mu.Unlock()
+	if t.state.state == StatePaused && was != StatePaused {
+		t.env.log.Info("task is paused", zap.String("why", t.state.why.Message))
+	}
 	t.state.mu.Lock()
 	t.state.positions, t.state.left = at, left
 	t.state.mu.Unlock()

@@ -1,9 +1,14 @@
 package worker_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"weir/collection"
 	"weir/controlplane"
@@ -145,5 +150,45 @@ func TestOnlyChangedTasksRestart(t *testing.T) {
 	}
 	if is := after["acmeCo/one"]; is.In != 1 {
 		t.Errorf("acmeCo/one read %d documents since it started again", is.In)
+	}
+}
+
+// What failed for something outside the catalog starts again when somebody says
+// that it is mended; what runs already is left alone.
+func TestResumeAfterAFailure(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	c := weirtest.Publish(t, conn, weirtest.Files(t, map[string]string{"flow.yaml": `
+collections:
+  acmeCo/in: {key: [/id], schema: {type: object, required: [id], properties: {id: {type: string}}}}
+materializations:
+  acmeCo/db: {endpoint: {sqlite: {path: "${file:where}"}}, bindings: [{source: acmeCo/in, resource: {table: docs}}]}
+`}))
+	core, lines := observer.New(zap.InfoLevel)
+	o := weirtest.Options(t, conn, t.TempDir())
+	o.Log = zap.New(core)
+	w, _ := weirtest.Run(t, o)
+	s := weirtest.State(t, w, worker.KindMaterialization, "acmeCo/db", worker.StateFailed)
+	if s.Why.Code != "secret" || s.LastFailure == nil || s.LastFailure.Why.Code != "secret" {
+		t.Fatalf("failed for %+v, %+v", s.Why, s.LastFailure)
+	}
+	if err := os.WriteFile(filepath.Join(o.DataDir, "where"), []byte("docs.db"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	resume := func() {
+		t.Helper()
+		if _, err := controlplane.Resume(t.Context(), conn, "acmeCo/db", "me"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	resume()
+	s = weirtest.State(t, w, worker.KindMaterialization, "acmeCo/db", worker.StateRunning)
+	resume()
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], `{"id":"a"}`)
+	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/in")
+	if now := weirtest.State(t, w, worker.KindMaterialization, "acmeCo/db", worker.StateRunning); !now.Since.Equal(s.Since) {
+		t.Errorf("runs since %s, then since %s", s.Since, now.Since)
+	}
+	if n := lines.FilterMessage("task runs").FilterField(zap.String("task", "acmeCo/db")).Len(); n != 1 {
+		t.Errorf("%d lines say that it runs: %+v", n, lines.All())
 	}
 }

@@ -81,7 +81,15 @@ type Status struct {
 	// Waits says, while nothing else is ready, of which positions the next
 	// document waits for its readDelay, and when it is ready.
 	Waits map[string]time.Time `json:"waits,omitempty"`
-	Reads map[string]uint64    `json:"reads,omitempty"` // documents that a derivation processed, by transform
+	// LastFailure is why the shard ended last, also when it runs again.
+	LastFailure *Failure          `json:"lastFailure,omitempty"`
+	Reads       map[string]uint64 `json:"reads,omitempty"` // documents that a derivation processed, by transform
+}
+
+// Failure is why and when a shard ended.
+type Failure struct {
+	At  time.Time `json:"at"`
+	Why Why       `json:"why"`
 }
 
 // BindingStatus is the part of one transform or binding in a task's status. What
@@ -112,6 +120,21 @@ type state struct {
 	left      []backlog // what waited when the shard ended
 	positions positions
 	waits     map[string]time.Time
+	failure   *Failure // the last one
+}
+
+// failed is called when a shard has ended with an error.
+func (s *state) failed(why *Why) {
+	s.mu.Lock()
+	s.failure = &Failure{At: time.Now().UTC(), Why: *why}
+	s.mu.Unlock()
+}
+
+// standsStill says whether the task failed, or waits to start again.
+func (s *state) standsStill() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state == StateFailed || s.state == StateRetrying
 }
 
 func (s *state) set(now State, why *Why, retry time.Time) {
@@ -136,13 +159,15 @@ func (s *state) ended() {
 }
 
 // started is called by a shard that reads from now on; note says what it does
-// without, if anything.
-func (s *state) started(at positions, in *merge, note *Why) {
+// without, if anything. It says whether the task did not run before.
+func (s *state) started(at positions, in *merge, note *Why) bool {
 	s.ages.reset()
 	s.mu.Lock()
 	s.positions, s.in, s.left = at, in, nil
+	stood := s.state != StateRunning
 	s.mu.Unlock()
 	s.set(StateRunning, note, time.Time{})
+	return stood
 }
 
 // waiting is called when other documents than before wait for their readDelay:
@@ -164,7 +189,7 @@ func (s *state) committed(p positions) {
 func (s *state) fill(to *Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	to.State, to.Why, to.Since, to.Positions, to.Waits = s.state, s.why, s.since, s.positions, s.waits
+	to.State, to.Why, to.Since, to.Positions, to.Waits, to.LastFailure = s.state, s.why, s.since, s.positions, s.waits, s.failure
 	if !s.retry.IsZero() {
 		retry := s.retry
 		to.Retry = &retry
@@ -343,7 +368,7 @@ func (r *reporter) sign(ctx context.Context, now time.Time) error {
 
 // same says whether two records differ in their time only.
 func (s Status) same(o Status) bool {
-	return s.State == o.State && s.Why == o.Why && s.Since.Equal(o.Since) && s.In == o.In && s.Out == o.Out &&
+	return s.State == o.State && s.Why == o.Why && s.LastFailure == o.LastFailure && s.Since.Equal(o.Since) && s.In == o.In && s.Out == o.Out &&
 		s.Txns == o.Txns && s.Lag == o.Lag && int(s.LagSeconds) == int(o.LagSeconds) && s.Quarantined == o.Quarantined && maps.EqualFunc(s.Waits, o.Waits, time.Time.Equal)
 }
 

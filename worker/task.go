@@ -121,7 +121,7 @@ func (e *env) reject(ctx context.Context, c *collection.Collection, by string, m
 func (e *env) quarantine(ctx context.Context, c, by string, m *journal.Message, n int, invalid *collection.Invalid) error {
 	e.counters.quarantined.Add(1)
 	why := collection.Rejection{
-		Task: e.task, Pointer: invalid.Pointer, Rule: invalid.Rule, Reason: invalid.Message, Origin: m.Subject, Sequence: m.Seq,
+		Task: e.task, Pointer: invalid.Pointer, Rule: invalid.Rule, Reason: e.redactor.Text(invalid.Message), Origin: m.Subject, Sequence: m.Seq,
 	}
 	subject := collection.BadSubject(c, by, m.Seq, n)
 	err := e.keep(ctx, subject, m.Data, why)
@@ -166,6 +166,8 @@ type task struct {
 	hash string // of the specs that it was built from
 	run  runner
 
+	control uint64 // revision of the newest control that was looked at
+
 	state    *state
 	stop     chan struct{} // closed: drain and end
 	abort    context.CancelFunc
@@ -193,13 +195,15 @@ func (t *task) halt(patience time.Duration) {
 }
 
 // supervise starts the shard until it is told to stop, or until an error
-// stays. A shard that made progress starts counting its failures anew.
+// stays. A shard that made progress starts counting its failures anew. Failures
+// that pass by themselves make pauses longer, and do not count as attempts.
 func (t *task) supervise(ctx context.Context) {
-	failures := 0
+	failures, attempts := 0, 0
 	for {
 		before := t.env.counters.txns.Load()
 		err := t.run(ctx, t.stop, t.env)
 		if ctx.Err() != nil || (err == nil && closed(t.stop)) {
+			t.env.log.Info("task stops")
 			t.state.set(StatePending, nil, time.Time{})
 			return
 		}
@@ -213,13 +217,17 @@ func (t *task) supervise(ctx context.Context) {
 			return
 		}
 		if t.env.counters.txns.Load() > before {
-			failures = 0
+			failures, attempts = 0, 0
 		}
 		failures++
+		if !patient(err) {
+			attempts++
+		}
 		why := t.env.explain(err)
 		t.env.counters.failed(why.Code)
+		t.state.failed(why)
 		found := t.suspect(err)
-		if lasting(err) && (found || takenOver(err)) || !patient(err) && failures >= t.env.limits.Attempts {
+		if lasting(err) && (found || takenOver(err)) || !patient(err) && attempts >= t.env.limits.Attempts {
 			t.env.log.Error("task failed", zap.String("code", why.Code), zap.Error(err))
 			t.state.set(StateFailed, why, time.Time{})
 			return

@@ -158,7 +158,7 @@ func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]rec
 	w.mu.Lock()
 	var stopped []*task
 	for key, old := range w.tasks {
-		if t, ok := wanted[key]; ok && t.hash == old.hash {
+		if t, ok := wanted[key]; ok && t.hash == old.hash && !controls.again(old) {
 			continue
 		}
 		stopped = append(stopped, old)
@@ -174,10 +174,10 @@ func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]rec
 	w.mu.Lock()
 	w.seen = true
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
-		if old, ok := w.tasks[key]; ok && old.hash == wanted[key].hash {
+		t := wanted[key]
+		if old, ok := w.tasks[key]; ok && !slices.Contains(stopped, old) {
 			continue
 		}
-		t := wanted[key]
 		if old := w.tasks[key]; old != nil {
 			t.resumeFrom(old)
 		}
@@ -236,7 +236,11 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 		t.state.waiting(until)
 		w.nudge()
 	}
-	t.env.started = func(at positions, in *merge) { t.state.started(at, in, t.env.note.redact(o.Redactor)) }
+	t.env.started = func(at positions, in *merge) {
+		if t.state.started(at, in, t.env.note.redact(o.Redactor)) {
+			t.env.log.Info("task runs", zap.Any("positions", at))
+		}
+	}
 	t.env.committed = func(p positions) {
 		t.env.counters.txns.Add(1)
 		t.state.committed(p)

@@ -210,6 +210,9 @@ func (d described) drawState(s *sheet, say func(label, text string)) {
 		for _, key := range slices.Sorted(maps.Keys(one.Positions)) {
 			say("position", fmt.Sprintf("%s at %d", key, one.Positions[key]))
 		}
+		if f := one.LastFailure; f != nil && one.State == worker.StateRunning {
+			say("last failure", localTime(f.At)+": "+f.Why.Message+" ["+f.Why.Code+"]")
+		}
 		var why strings.Builder
 		writeWhy(&why, one, s.blockWidth())
 		s.b.WriteString(why.String())

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
+	"weir/controlplane"
 	"weir/journal"
 	"weir/tasklog"
 )
@@ -48,6 +49,7 @@ kept, dropped says how many lines are missing before that one.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeNames(l.connect),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				l.query.Task = args[0]
@@ -111,11 +113,16 @@ func (l *logs) run(ctx context.Context, out, problems io.Writer) error {
 		}
 		l.query.After = e.Seq
 	}
+	if len(there) == 0 && l.query.Task != "" { // what was deleted still has its lines; a name that never was has none
+		if _, err := controlplane.Describe(ctx, conn, l.query.Task); err != nil {
+			return err
+		}
+	}
 	switch {
 	case l.follow:
 		return l.goOn(ctx, conn, out)
 	case len(there) == 0:
-		fmt.Fprintln(problems, "no lines: a task logs when it starts, fails or retries, and what its module prints; `weir status` shows what tasks do")
+		fmt.Fprintln(problems, "no lines: a task logs when it starts, stops, fails or retries, and what its module prints; `weir status` shows what tasks do")
 	}
 	return nil
 }

@@ -61,8 +61,12 @@ func statusTask(s worker.Status) api.Task {
 	for _, b := range s.Bindings {
 		t.Loads = append(t.Loads, api.Load{Binding: b.Name, Collection: b.Collection, In: b.In, Out: b.Out, Lag: b.Lag, LagSeconds: b.LagSeconds})
 	}
-	if w := s.Why; w != nil {
-		t.Why = &api.Why{Code: w.Code, Message: w.Message, Collection: w.Collection, Subject: w.Subject, Seq: w.Seq, Pointer: w.Pointer, Rule: w.Rule, File: w.File, Line: w.Line, Document: w.Document, Fix: w.Fix}
+	if s.Why != nil {
+		why := api.Why(*s.Why)
+		t.Why = &why
+	}
+	if f := s.LastFailure; f != nil {
+		t.LastFailure = &api.Failure{At: f.At, Why: api.Why(f.Why)}
 	}
 	var first time.Time
 	for _, until := range s.Waits {

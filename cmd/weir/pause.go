@@ -46,8 +46,11 @@ are published without a key wait.`,
 func resumeCommand() *cobra.Command {
 	p := &control{}
 	c := &cobra.Command{
-		Use:               "resume TASK...",
-		Short:             "Let paused tasks go on where they stopped",
+		Use:   "resume TASK...",
+		Short: "Let paused tasks go on where they stopped, and failed ones try again",
+		Long: `Lets paused tasks go on where they stopped. A task that failed, or waits to start
+again, starts at once: say it when you have mended what it failed for and nothing
+in its catalog has to change.`,
 		Example:           "  weir resume acmeCo/db",
 		Args:              atLeastOne("TASK"),
 		ValidArgsFunction: completeNames(p.connect),

@@ -44,6 +44,7 @@ type Task struct {
 	LagSeconds  float64           `json:"lagSeconds" doc:"age of the oldest of them"`
 	Loads       []Load            `json:"loads,omitempty" doc:"by transform or binding"`
 	Positions   map[string]uint64 `json:"positions,omitempty" doc:"by source, the sequence through which it has read"`
+	LastFailure *Failure          `json:"lastFailure,omitempty" doc:"why it ended last, also when it runs again"`
 	Waits       *time.Time        `json:"waits,omitempty" doc:"until when it waits for a readDelay, if nothing else is ready"`
 	Reads       []string          `json:"reads" doc:"collections that it reads"`
 	Writes      []string          `json:"writes" doc:"collections that it writes"`
@@ -63,6 +64,12 @@ type Why struct {
 	Line       int    `json:"line,omitempty"`
 	Document   string `json:"document,omitempty" doc:"its beginning"`
 	Fix        string `json:"fix,omitempty" doc:"what to do about it"`
+}
+
+// Failure is why and when a task ended.
+type Failure struct {
+	At  time.Time `json:"at"`
+	Why Why       `json:"why"`
 }
 
 // Load is what a transform or a binding did since its task was taken up. What a
