@@ -181,11 +181,11 @@ func TestLimits(t *testing.T) {
 
 // A full disk is foreseen from how fast collections grow.
 func TestGrowth(t *testing.T) {
-	first := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-	of := func(name string, bytes uint64, age time.Duration) journal.StreamInfo {
-		return journal.StreamInfo{Name: name, Messages: 1, Bytes: bytes, FirstTime: first, LastTime: first.Add(age), Metadata: map[string]string{journal.MetadataKind: "collection", "weir.catalog-name": "acmeCo/" + name}}
+	now := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	of := func(name string, bytes uint64, age time.Duration) journal.StreamInfo { // all of it came in one minute
+		return journal.StreamInfo{Name: name, Messages: 1, Bytes: bytes, FirstTime: now.Add(-age), LastTime: now.Add(time.Minute - age), Metadata: map[string]string{journal.MetadataKind: "collection", "weir.catalog-name": "acmeCo/" + name}}
 	}
-	e := &exam{server: journal.Server{Account: journal.Account{Storage: 3000, MaxStorage: 10000}},
+	e := &exam{now: func() time.Time { return now }, server: journal.Server{Account: journal.Account{Storage: 3000, MaxStorage: 10000}},
 		streams: []journal.StreamInfo{of("young", 500, time.Minute), of("old", 2400, 48*time.Hour), {Name: "KV_x", Bytes: 1 << 40}}}
 	e.ofGrowth(t.Context())
 	if got := e.report.Collections; len(got) != 2 || got[0].Collection != "acmeCo/old" || got[0].PerDay != 1200 || got[1].PerDay != 0 {

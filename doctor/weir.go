@@ -74,7 +74,7 @@ func (e *exam) ofGrowth(context.Context) {
 			name = s.Name
 		}
 		g := Growth{Collection: name, Messages: s.Messages, Bytes: s.Bytes, Replicas: s.Replicas}
-		if age := s.LastTime.Sub(s.FirstTime); s.Messages > 0 && age >= youngest {
+		if age := e.now().Sub(s.FirstTime); s.Messages > 0 && age >= youngest {
 			g.PerDay = uint64(float64(s.Bytes) / age.Hours() * 24)
 		}
 		total, daily = total+g.Bytes, daily+g.PerDay

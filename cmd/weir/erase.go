@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
+	"weir/catalog"
 	"weir/controlplane"
 	"weir/controlplane/erasure"
 )
@@ -32,8 +33,9 @@ func eraseCommand() *cobra.Command {
 inbox, and from quarantine. The bytes are overwritten on the server. Without --yes it only
 says what it would erase. It lists what it cannot reach: what was derived from the key,
 registers, and the rows of destinations, with what to do about each.`,
-		Example: "  weir erase acmeCo/people --key p-17\n  weir erase acmeCo/people --key p-17 --yes\n  weir erase acmeCo/people --key p-17 --deletion '{\"id\":\"p-17\",\"_meta\":{\"op\":\"d\"}}' --yes",
-		Args:    exactlyOne("COLLECTION"),
+		Example:           "  weir erase acmeCo/people --key p-17\n  weir erase acmeCo/people --key p-17 --yes\n  weir erase acmeCo/people --key p-17 --deletion '{\"id\":\"p-17\",\"_meta\":{\"op\":\"d\"}}' --yes",
+		Args:              exactlyOne("COLLECTION"),
+		ValidArgsFunction: completeNames(e.connect, string(catalog.KindCollection)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.request.Collection = args[0]
 			return e.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr())

@@ -39,6 +39,7 @@ YAML. "weir revert" brings one back.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completePublications(h.connect),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return h.run(cmd.Context(), args, cmd.OutOrStdout())
 		},

@@ -19,8 +19,8 @@ import (
 )
 
 var (
-	postgresDocuments = flag.Int("weir.postgres-documents", 2000, "documents of the kill test with PostgreSQL")
-	postgresKills     = flag.Int("weir.postgres-kills", 1, "kills of Weir, and as many of PostgreSQL, of that test")
+	postgresDocuments = flag.Int("weir.postgres-documents", 5000, "documents of the kill test with PostgreSQL")
+	postgresKills     = flag.Int("weir.postgres-kills", 5, "kills of Weir, and as many of PostgreSQL, of that test")
 )
 
 // kept keeps what the flows of the crash tests derive in PostgreSQL: sums, for

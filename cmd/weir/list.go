@@ -95,7 +95,9 @@ func (l *list) run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if l.form == formName {
 		for _, one := range shown {
-			fmt.Fprintln(out, one.Name)
+			if _, err := fmt.Fprintln(out, one.Name); err != nil {
+				return err
+			}
 		}
 		return nil
 	}

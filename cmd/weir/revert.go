@@ -25,9 +25,10 @@ func revertCommand() *cobra.Command {
 it shows what would be done, and asks on a terminal. Documents stay as they are.
 Other catalogs are not touched, and what their tasks need is not taken from them.
 "weir history" lists the publications.`,
-		Example: "  weir revert 20261126T101500",
-		Args:    exactlyOne("PUBLICATION"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return r.run(cmd, args[0]) },
+		Example:           "  weir revert 20261126T101500",
+		Args:              exactlyOne("PUBLICATION"),
+		ValidArgsFunction: completePublications(r.connect),
+		RunE:              func(cmd *cobra.Command, args []string) error { return r.run(cmd, args[0]) },
 	}
 	r.connection.flags(c)
 	r.results.flags(c)

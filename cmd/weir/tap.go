@@ -34,8 +34,9 @@ func tapCommand() *cobra.Command {
 each with the name of the transform or the collection: what a derivation reads and gives,
 what a materialization reads, what a capture writes. A tap changes nothing and slows
 nothing down; Ctrl-C ends it.`,
-		Example: "  weir tap acmeCo/customer-totals\n  weir tap acmeCo/customer-totals --out --from 5m\n  weir tap acmeCo/to-postgres -o jsonl | jq .document",
-		Args:    exactlyOne("TASK"),
+		Example:           "  weir tap acmeCo/customer-totals\n  weir tap acmeCo/customer-totals --out --from 5m\n  weir tap acmeCo/to-postgres -o jsonl | jq .document",
+		Args:              exactlyOne("TASK"),
+		ValidArgsFunction: completeNames(t.connect),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return t.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -200,7 +200,10 @@ func TestErrors(t *testing.T) {
 		code, message      string
 	}{
 		{"GET", "nothing", "", 404, "not-found", "there is no operation GET /api/v1/nothing"},
-		{"POST", "status", "", 404, "not-found", "there is no operation POST /api/v1/status"},
+		{"POST", "status", "", 405, "method-not-allowed", "/api/v1/status takes no POST"},
+		{"DELETE", "pause/acmeCo/copies", "", 405, "method-not-allowed", "/api/v1/pause/acmeCo/copies takes no DELETE"},
+		{"GET", "publications?limit=-1", "", 400, "invalid-request", "limit: -1 is not between 1 and 1000"},
+		{"GET", "logs?last=1000000", "", 400, "invalid-request", "last: 1000000 is not between 1 and 1000"},
 		{"GET", "describe/capture/acmeCo/copies", "", 404, "not-found", "there is no capture acmeCo/copies"},
 		{"GET", "collection/acmeCo/ordres", "", 404, "not-found", "acmeCo/ordres"},
 		{"GET", "read/acmeCo/none", "", 404, "not-found", "there is no collection acmeCo/none"},
@@ -212,6 +215,7 @@ func TestErrors(t *testing.T) {
 		{"GET", "read/acmeCo/orders?partitions=land", "", 400, "invalid-request", "field=value"},
 		{"GET", "document/9/acmeCo/orders", "", 404, "not-found", "holds no document at sequence 9"},
 		{"POST", "pause/acmeCo/none", "", 404, "not-found", "acmeCo/none is not published"},
+		{"POST", "pause/acmeCo/copies", "null", 400, "invalid-request", "no JSON object: it is null"},
 		{"POST", "pause/acmeCo/copies", "[1]", 400, "invalid-request", "no JSON object"},
 		{"GET", "publication/2000", "", 404, "not-found", "2000"},
 		{"GET", "quarantined/5", "", 404, "not-found", "5"},

@@ -19,7 +19,19 @@ const (
 	mostLimit  = 1000
 	pageBuffer = 1 << 20  // bytes that are read ahead
 	pageBytes  = 32 << 20 // of the documents of one answer
+	pageTime   = callTimeout * 2 / 3
 )
+
+// limit checks how many are asked for; 0 is as many as usual.
+func limit(name string, n *int, usual int) error {
+	if *n == 0 {
+		*n = usual
+	}
+	if *n < 1 || *n > mostLimit {
+		return invalid(fmt.Sprintf("%s: %d is not between 1 and %d", name, *n, mostLimit))
+	}
+	return nil
+}
 
 // Read gives documents of a collection by position, time or key.
 func (s *Service) Read(ctx context.Context, r ReadRequest) (ReadAnswer, error) {
@@ -27,11 +39,8 @@ func (s *Service) Read(ctx context.Context, r ReadRequest) (ReadAnswer, error) {
 	if err != nil {
 		return ReadAnswer{}, err
 	}
-	if r.Limit == 0 {
-		r.Limit = usualLimit
-	}
-	if r.Limit < 1 || r.Limit > mostLimit {
-		return ReadAnswer{}, invalid(fmt.Sprintf("limit: %d is not between 1 and %d", r.Limit, mostLimit))
+	if err := limit("limit", &r.Limit, usualLimit); err != nil {
+		return ReadAnswer{}, err
 	}
 	partitions := map[string][]string{}
 	for _, text := range r.Partitions {
@@ -78,20 +87,26 @@ func (s *Service) published(ctx context.Context, name string) (*collection.Colle
 // errEnough ends a page.
 var errEnough = errors.New("enough")
 
-// page reads documents from where a query begins.
+// page reads documents from where a query begins. Where few of many are asked
+// for, it ends after a while with what was found, so that the next one goes on.
 func (s *Service) page(ctx context.Context, q *documents.Query, limit int) (ReadAnswer, error) {
-	a := ReadAnswer{Documents: []Document{}, Next: q.After + 1}
-	size := 0
-	err := q.Read(ctx, s.conn, func(d documents.Document) error {
+	a := ReadAnswer{Documents: []Document{}}
+	begin, size := q.After, 0
+	soon, cancel := context.WithTimeout(ctx, pageTime)
+	defer cancel()
+	err := q.Read(soon, s.conn, func(d documents.Document) error {
 		if len(a.Documents) == limit || size > pageBytes {
 			a.More = true
 			return errEnough
 		}
 		size += len(d.Data)
 		a.Documents = append(a.Documents, documentOf(d.Seq, d.Time, d.Subject, d.Data))
-		a.Next = d.Seq + 1
 		return nil
 	})
+	a.Next = q.After + 1
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil && q.After > begin {
+		a.More, err = true, nil
+	}
 	if errors.Is(err, errEnough) || errors.Is(err, journal.ErrPositionBeyondEnd) {
 		err = nil
 	}
@@ -117,10 +132,11 @@ func (s *Service) newest(ctx context.Context, q *documents.Query, limit int) (Re
 	}
 	start := max(info.First, 1) - 1
 	for step := uint64(2 * limit); ; step *= 8 {
-		q.After = start
+		begin := start
 		if info.Last > step {
-			q.After = max(start, info.Last-step)
+			begin = max(start, info.Last-step)
 		}
+		q.After = begin
 		a := ReadAnswer{Documents: []Document{}, Next: info.Last + 1}
 		err := q.Read(ctx, s.conn, func(d documents.Document) error {
 			if len(a.Documents) == 2*limit {
@@ -136,7 +152,7 @@ func (s *Service) newest(ctx context.Context, q *documents.Query, limit int) (Re
 		if n := len(a.Documents); n > limit {
 			a.Documents = a.Documents[n-limit:]
 		}
-		if len(a.Documents) == limit || q.After == start {
+		if len(a.Documents) == limit || begin == start {
 			return a, nil
 		}
 	}

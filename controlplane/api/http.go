@@ -20,13 +20,22 @@ var wildcard = regexp.MustCompile(`\{([a-z]+)(\.\.\.)?\}`)
 // Mount adds the operations to a listener: handle mounts a pattern of
 // http.ServeMux.
 func (s *Service) Mount(handle func(pattern string, h http.Handler)) {
+	known := http.NewServeMux()
 	for _, o := range Operations() {
 		handle(o.Method+" "+Root+o.Path, s.serve(o))
+		known.Handle(o.Method+" "+Root+o.Path, http.NotFoundHandler())
 	}
 	handle("GET "+Root+"openapi.json", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, OpenAPI(s.version))
 	}))
 	handle(Root, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			if _, pattern := known.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); pattern != "" {
+				w.Header().Set("Allow", method)
+				writeError(w, &Error{Code: "method-not-allowed", Message: r.URL.Path + " takes no " + r.Method, Fix: "send " + method})
+				return
+			}
+		}
 		writeError(w, &Error{Code: "not-found", Message: "there is no operation " + r.Method + " " + r.URL.Path, Fix: "they are listed at " + Root + "openapi.json"})
 	}))
 }
@@ -63,6 +72,9 @@ func (o Operation) requestOf(w http.ResponseWriter, r *http.Request) ([]byte, er
 		if len(strings.TrimSpace(string(body))) > 0 {
 			if err := json.Unmarshal(body, &members); err != nil {
 				return nil, invalid("the request's body is no JSON object: " + err.Error())
+			}
+			if members == nil {
+				return nil, invalid("the request's body is no JSON object: it is null")
 			}
 		}
 	}

@@ -18,10 +18,10 @@ func (s *Service) Logs(ctx context.Context, r LogsRequest) (LogsAnswer, error) {
 
 // ListLogs are the lines of Logs.
 func (s *Service) ListLogs(ctx context.Context, r LogsRequest) ([]LogLine, error) {
-	q := tasklog.Query{Task: r.Name, Kind: r.Kind, After: r.After, Since: r.Since, Last: r.Last}
-	if q.Last == 0 {
-		q.Last = usualLines
+	if err := limit("last", &r.Last, usualLines); err != nil {
+		return nil, err
 	}
+	q := tasklog.Query{Task: r.Name, Kind: r.Kind, After: r.After, Since: r.Since, Last: r.Last}
 	if r.Level != "" {
 		level, err := zapcore.ParseLevel(r.Level)
 		if err != nil {

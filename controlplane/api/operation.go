@@ -81,13 +81,15 @@ func (e *Error) Error() string { return e.Message }
 
 // statuses are those of HTTP, by code; others are the server's fault.
 var statuses = map[string]int{
-	"invalid-request": http.StatusBadRequest,
-	"not-found":       http.StatusNotFound,
-	"conflict":        http.StatusConflict,
-	"dependents":      http.StatusConflict,
-	"too-large":       http.StatusRequestEntityTooLarge,
-	"catalog":         http.StatusUnprocessableEntity,
-	"nats-away":       http.StatusServiceUnavailable,
+	"invalid-request":    http.StatusBadRequest,
+	"not-found":          http.StatusNotFound,
+	"method-not-allowed": http.StatusMethodNotAllowed,
+	"conflict":           http.StatusConflict,
+	"dependents":         http.StatusConflict,
+	"too-large":          http.StatusRequestEntityTooLarge,
+	"catalog":            http.StatusUnprocessableEntity,
+	"nats-away":          http.StatusServiceUnavailable,
+	"timeout":            http.StatusGatewayTimeout,
 }
 
 // Status is the status of an HTTP answer.

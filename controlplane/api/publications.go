@@ -20,8 +20,8 @@ func (s *Service) Resume(ctx context.Context, r ResumeRequest) (TasksAnswer, err
 
 // Publications lists what was published, newest first.
 func (s *Service) Publications(ctx context.Context, r HistoryRequest) (HistoryAnswer, error) {
-	if r.Limit == 0 {
-		r.Limit = usualLimit
+	if err := limit("limit", &r.Limit, usualLimit); err != nil {
+		return HistoryAnswer{}, err
 	}
 	a := HistoryAnswer{Publications: []Publication{}}
 	all, err := controlplane.History(ctx, s.conn, r.Catalog)

@@ -2,18 +2,14 @@ package api
 
 import (
 	"context"
-	"fmt"
 
 	"weir/controlplane/quarantine"
 )
 
 // Quarantine lists documents that tasks put aside.
 func (s *Service) Quarantine(ctx context.Context, r QuarantineRequest) (QuarantineAnswer, error) {
-	if r.Limit == 0 {
-		r.Limit = usualLimit
-	}
-	if r.Limit < 1 || r.Limit > mostLimit {
-		return QuarantineAnswer{}, invalid(fmt.Sprintf("limit: %d is not between 1 and %d", r.Limit, mostLimit))
+	if err := limit("limit", &r.Limit, usualLimit); err != nil {
+		return QuarantineAnswer{}, err
 	}
 	a := QuarantineAnswer{Entries: []Quarantined{}}
 	entries, more, err := quarantine.List(ctx, s.conn, quarantine.Filter{Collection: r.Collection, Task: r.Task, Rule: r.Rule, After: r.After}, r.Limit)

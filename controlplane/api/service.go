@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"weir/catalog"
@@ -50,7 +51,7 @@ func Operations() []Operation {
 		operation(http.MethodGet, "logs", "gives lines of tasks' logs", (*Service).Logs),
 		operation(http.MethodGet, "document/{seq}/{collection...}", "gives one stored document", (*Service).Document),
 		operation(http.MethodPost, "pause/{name...}", "lets tasks stand still until they are resumed; their places are kept", (*Service).Pause),
-		operation(http.MethodPost, "resume/{name...}", "lets paused tasks go on where they stopped", (*Service).Resume),
+		operation(http.MethodPost, "resume/{name...}", "lets paused tasks go on where they stopped, and failed ones try again", (*Service).Resume),
 		operation(http.MethodGet, "publications", "lists what was published, newest first", (*Service).Publications),
 		operation(http.MethodGet, "publication/{id}", "gives a publication with what differs, in words", (*Service).Publication),
 		operation(http.MethodGet, "plan/{id}", "says in words what reverting to a publication would do", (*Service).PlanRevert),
@@ -97,8 +98,10 @@ func (s *Service) explain(err error) *Error {
 		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was published, and make the plan again"}
 	case errors.Is(err, journal.ErrConflict):
 		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was changed, then try again"}
-	case !s.conn.Connected(), errors.Is(err, journal.ErrClosed), errors.Is(err, context.DeadlineExceeded):
+	case !s.conn.Connected(), errors.Is(err, journal.ErrClosed):
 		return &Error{Code: "nats-away", Message: err.Error(), Fix: "try again when the NATS server at " + s.server + " answers"}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Error{Code: "timeout", Message: fmt.Sprintf("not done within %s: %v", callTimeout, err), Fix: "ask for less at a time, or look with `weir doctor` whether the NATS server is busy"}
 	}
 	return &Error{Code: "error", Message: err.Error()}
 }

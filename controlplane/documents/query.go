@@ -158,17 +158,20 @@ func shown(m *journal.Message) Document {
 }
 
 // Read calls fn with every document that is there now, in order. fn's error
-// ends it.
+// ends it. After moves on with what was looked at, also where it is not asked for.
 func (q *Query) Read(ctx context.Context, conn *journal.Conn, fn func(Document) error) error {
 	filter, err := q.filter()
 	if err != nil {
 		return err
 	}
 	return conn.ReadThrough(ctx, journal.ReaderConfig{Stream: q.Collection.StreamName(), Filter: filter, After: q.After, Name: "weir_read", Buffer: q.Buffer}, func(m journal.Message) error {
-		if !q.admits(&m) {
-			return nil
+		if q.admits(&m) {
+			if err := fn(shown(&m)); err != nil {
+				return err
+			}
 		}
-		return fn(shown(&m))
+		q.After = m.Seq
+		return nil
 	})
 }
 

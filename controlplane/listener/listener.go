@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 const (
@@ -78,11 +80,21 @@ func Listen(ctx context.Context, o Options) (*Listener, error) {
 	lifetime, end := context.WithCancel(context.WithoutCancel(ctx)) // of requests; ended when stopping begins
 	l.server = &http.Server{
 		Handler: l.guard.around(l.mux), ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: zap.NewStdLog(o.Log.Named("http")),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: errorLog(o.Log),
 		BaseContext: func(net.Listener) context.Context { return lifetime },
 	}
 	l.server.RegisterOnShutdown(end)
 	return l, nil
+}
+
+// errorLog is for what the server itself has to say: handlers that panic, which is
+// an error, and connections that are no HTTP.
+func errorLog(to *zap.Logger) *log.Logger {
+	l, err := zap.NewStdLogAt(to.Named("http"), zapcore.ErrorLevel)
+	if err != nil {
+		panic(err) // of a level that does not exist
+	}
+	return l
 }
 
 // certificate gives the settings of TLS, nil for plain HTTP.
