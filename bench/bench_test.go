@@ -239,7 +239,7 @@ func TestPostgresLimitRuns(t *testing.T) {
 	db := s.Database(t)
 	m := &meter{Documents: 250, Server: []int{os.Getpid()}}
 	for range 2 {
-		got, err := postgresLimit(t.Context(), m, s.URL(db), newOrders(100, 1), m.Documents, 120)
+		got, err := postgresLimit(t.Context(), m, s.URL(db), newOrders(100, 1), m.Documents, m.Documents, 120)
 		if err != nil {
 			t.Fatal(err)
 		}

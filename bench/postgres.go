@@ -28,9 +28,9 @@ const mergePostgresOrders = `INSERT INTO orders SELECT * FROM stage ON CONFLICT 
 
 const keepPostgresCheckpoint = `INSERT INTO checkpoints VALUES ('bench', $1) ON CONFLICT (task) DO UPDATE SET through = excluded.through`
 
-// postgresLimit measures so many documents in transactions of a size, in an
-// empty schema of its own.
-func postgresLimit(ctx context.Context, m *meter, url string, o *orders, documents, size int) (s sample, err error) {
+// postgresLimit measures what so many documents are reduced to in transactions:
+// steps rows or documents, size of them in each, in an empty schema of its own.
+func postgresLimit(ctx context.Context, m *meter, url string, o *orders, documents, steps, size int) (s sample, err error) {
 	rows, err := postgresOrders(o)
 	if err != nil {
 		return sample{}, err
@@ -51,8 +51,8 @@ func postgresLimit(ctx context.Context, m *meter, url string, o *orders, documen
 	own := *m
 	own.Workers = nil
 	return own.measure(documents, func() error {
-		for at := 0; at < documents; at += size {
-			if err := mergeOrders(ctx, c, rows, at, min(at+size, documents)); err != nil {
+		for at := 0; at < steps; at += size {
+			if err := mergeOrders(ctx, c, rows, at, min(at+size, steps)); err != nil {
 				return fmt.Errorf("postgres: %w", err)
 			}
 		}

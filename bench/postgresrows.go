@@ -37,6 +37,7 @@ type postgresRows struct {
 
 	server *pgtest.Server
 	big    *orders
+	wrote  map[bool]written // by large: what Weir wrote last
 }
 
 func (p *postgresRows) rows() []row {
@@ -44,6 +45,7 @@ func (p *postgresRows) rows() []row {
 		fmt.Fprintf(p.log, "rows of PostgreSQL are left out: %v\n", err)
 		return nil
 	}
+	p.wrote = map[bool]written{}
 	var out []row
 	names := map[bool][]string{}
 	for _, large := range []bool{false, true} {
@@ -58,13 +60,35 @@ func (p *postgresRows) rows() []row {
 				if err != nil {
 					return sample{}, err
 				}
-				return postgresLimit(ctx, m, url, o, n, size)
+				return postgresLimit(ctx, m, url, o, n, n, size)
 			}})
 		}
 	}
-	return append(out,
-		row{Name: "weir: PostgreSQL table", Limits: names[false], Run: func(ctx context.Context, m *meter) (sample, error) { return p.run(ctx, m, false) }},
-		row{Name: fmt.Sprintf("weir: PostgreSQL table, %d keys", p.large), Large: true, Limits: names[true], Run: func(ctx context.Context, m *meter) (sample, error) { return p.run(ctx, m, true) }})
+	for _, large := range []bool{false, true} {
+		name, same := "weir: PostgreSQL table", "limit: PostgreSQL, as many rows and transactions as Weir"
+		if large {
+			name, same = fmt.Sprintf("%s, %d keys", name, p.large), fmt.Sprintf("%s, %d keys", same, p.large)
+		}
+		out = append(out,
+			row{Name: name, Large: large, Limits: append(names[large], same), Run: func(ctx context.Context, m *meter) (sample, error) { return p.run(ctx, m, large) }},
+			row{Name: same, Large: large, Run: func(ctx context.Context, m *meter) (sample, error) { return p.runSame(ctx, m, large) }})
+	}
+	return out
+}
+
+// runSame writes by hand as many rows as Weir did before, in as many
+// transactions.
+func (p *postgresRows) runSame(ctx context.Context, m *meter, large bool) (sample, error) {
+	url, o, n, err := p.prepare(m, large)
+	if err != nil {
+		return sample{}, err
+	}
+	wrote := p.wrote[large]
+	if wrote.txns == 0 {
+		return sample{}, errors.New("Weir's row has to run before the limit of the same rows")
+	}
+	fmt.Fprintf(p.log, "Weir wrote %d documents as %d rows in %d transactions\n", n, wrote.documents, wrote.txns)
+	return postgresLimit(ctx, m, url, o, n, wrote.documents, (wrote.documents+wrote.txns-1)/wrote.txns)
 }
 
 // prepare gives the server, the orders and how many documents to move.
@@ -97,7 +121,8 @@ func (p *postgresRows) run(ctx context.Context, m *meter, large bool) (s sample,
 	p.weir.orders = o
 	defer func() { p.weir.orders = before }()
 	defer func() { err = errors.Join(err, clearPostgres(context.WithoutCancel(ctx), url)) }()
-	return p.weir.runTask(ctx, &own, strings.ReplaceAll(tablePostgres, "URL", url), "materialization", "db")
+	s, p.wrote[large], err = p.weir.runTask(ctx, &own, strings.ReplaceAll(tablePostgres, "URL", url), "materialization", "db")
+	return s, err
 }
 
 // clearPostgres removes what a row has left.

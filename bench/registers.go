@@ -112,7 +112,8 @@ func (r *registerRows) through(m *meter, n int, begin func() error) (sample, err
 		if err := begin(); err != nil {
 			return err
 		}
-		return r.weir.worker.await("derivation", counts, visits, r.last)
+		_, err := r.weir.worker.await("derivation", counts, visits, r.last)
+		return err
 	})
 	if err != nil {
 		return s, err

@@ -159,7 +159,8 @@ func (w *weirRows) rows(batches []int) []row {
 	}
 	derivation := func(name, text string) row {
 		return row{Name: "weir: " + name, Limits: limits("pipe"), Run: func(ctx context.Context, m *meter) (sample, error) {
-			return w.runTask(ctx, m, text, "derivation", "derived")
+			s, _, err := w.runTask(ctx, m, text, "derivation", "derived")
+			return s, err
 		}}
 	}
 	rows := []row{
@@ -168,7 +169,8 @@ func (w *weirRows) rows(batches []int) []row {
 		derivation("copy", derivedCopy),
 		derivation("validate and reduce by customer", derivedReduced),
 		{Name: "weir: SQLite table", Limits: limits("sqlite"), Run: func(ctx context.Context, m *meter) (sample, error) {
-			return w.runTask(ctx, m, table, "materialization", "db")
+			s, _, err := w.runTask(ctx, m, table, "materialization", "db")
+			return s, err
 		}},
 		{Name: "weir: latency, JavaScript derivation", Limits: []string{limitLatency}, Run: w.runLatency},
 	}
@@ -345,25 +347,27 @@ func (w *weirRows) runRead(ctx context.Context, m *meter) (sample, error) {
 
 // runTask measures a task from its publication until it has committed the
 // last document of its source.
-func (w *weirRows) runTask(ctx context.Context, m *meter, text, kind, task string) (sample, error) {
+func (w *weirRows) runTask(ctx context.Context, m *meter, text, kind, task string) (s sample, wrote written, err error) {
 	prefix, publish, drop, err := w.prepare(ctx, text, m.Documents)
 	if err != nil {
-		return sample{}, err
+		return s, wrote, err
 	}
 	defer drop()
 	name := prefix + "/orders"
 	last, err := w.conn.Last(ctx, collection.StreamName(name), collection.DocFilter(name))
 	if err != nil {
-		return sample{}, err
+		return s, wrote, err
 	}
 	own := *m
 	own.Workers = []int{w.worker.pid()}
-	return own.measure(m.Documents, func() error {
+	s, err = own.measure(m.Documents, func() (err error) {
 		if err := publish(); err != nil {
 			return err
 		}
-		return w.worker.await(kind, prefix+"/"+task, name, last.Seq)
+		wrote, err = w.worker.await(kind, prefix+"/"+task, name, last.Seq)
+		return err
 	})
+	return s, wrote, err
 }
 
 // runLatency publishes orders at a steady rate, with their keys, as a client
@@ -378,7 +382,7 @@ func (w *weirRows) runLatency(ctx context.Context, m *meter) (sample, error) {
 	if err := publish(); err != nil {
 		return sample{}, err
 	}
-	if err := w.worker.await("derivation", name, prefix+"/orders", 1); err != nil {
+	if _, err := w.worker.await("derivation", name, prefix+"/orders", 1); err != nil {
 		return sample{}, err
 	}
 	r, err := w.conn.NewReader(ctx, journal.ReaderConfig{Stream: collection.StreamName(name), Filter: collection.DocFilter(name), Name: "bench"})

@@ -68,18 +68,27 @@ func serveWorker(url, dir, profile string, in io.Reader, out io.Writer) (err err
 		if _, err := fmt.Sscan(lines.Text(), &kind, &task, &source, &seq); err != nil {
 			return err
 		}
-		if err := awaitTask(ctx, w, kind, task, source, seq); err != nil {
+		wrote, err := awaitTask(ctx, w, kind, task, source, seq)
+		if err != nil {
 			fmt.Fprintln(out, strings.ReplaceAll(err.Error(), "\n", " "))
 			continue
 		}
-		fmt.Fprintln(out, "done")
+		fmt.Fprintln(out, doneWord, wrote.documents, wrote.txns)
 	}
 	return lines.Err()
 }
 
-func awaitTask(ctx context.Context, w *worker.Worker, kind, task, source string, seq uint64) error {
+// doneWord says that a task has committed what was waited for. Behind it stands
+// what it wrote.
+const doneWord = "done"
+
+// written is how much a task wrote: documents, or rows of a table, each the
+// reduced documents of a key in one transaction.
+type written struct{ documents, txns int }
+
+func awaitTask(ctx context.Context, w *worker.Worker, kind, task, source string, seq uint64) (wrote written, err error) {
 	var failed error
-	err := w.Wait(ctx, func(all []worker.Status) bool {
+	err = w.Wait(ctx, func(all []worker.Status) bool {
 		for _, s := range all {
 			if s.Kind != kind || s.Task != task {
 				continue
@@ -90,13 +99,14 @@ func awaitTask(ctx context.Context, w *worker.Worker, kind, task, source string,
 			}
 			for key, at := range s.Positions {
 				if strings.HasSuffix(key, "/"+source) && at >= seq {
+					wrote = written{int(s.Out), int(s.Txns)}
 					return true
 				}
 			}
 		}
 		return false
 	})
-	return errors.Join(err, failed)
+	return wrote, errors.Join(err, failed)
 }
 
 // workerProcess is a worker in a process of its own, so that its CPU and
@@ -133,19 +143,20 @@ func startWorker(ctx context.Context, url, dir, profile string, log io.Writer) (
 
 func (w *workerProcess) pid() int { return w.cmd.Process.Pid }
 
-// await returns when a task has committed its source through a sequence.
-func (w *workerProcess) await(kind, task, source string, seq uint64) error {
+// await returns when a task has committed its source through a sequence, with
+// what it wrote until then.
+func (w *workerProcess) await(kind, task, source string, seq uint64) (wrote written, err error) {
 	if _, err := fmt.Fprintln(w.in, kind, task, source, seq); err != nil {
-		return err
+		return wrote, err
 	}
 	line, err := w.out.ReadString('\n')
 	if err != nil {
-		return fmt.Errorf("worker: %w", err)
+		return wrote, fmt.Errorf("worker: %w", err)
 	}
-	if line = strings.TrimSpace(line); line != "done" {
-		return errors.New(line)
+	if _, err := fmt.Sscan(line, new(string), &wrote.documents, &wrote.txns); err != nil || !strings.HasPrefix(line, doneWord+" ") {
+		return wrote, errors.New(strings.TrimSpace(line))
 	}
-	return nil
+	return wrote, nil
 }
 
 func (w *workerProcess) close() error { return errors.Join(w.in.Close(), w.cmd.Wait()) }
