@@ -18,6 +18,10 @@ import (
 // catalogBucket is where the control plane and workers meet.
 const catalogBucket = "weir_catalog"
 
+// checkpointBucket is where workers keep the checkpoints of tasks without
+// registers.
+const checkpointBucket = "weir_checkpoints"
+
 // Options of a publication.
 type Options struct {
 	Catalog string            // the root file or directory, for records

@@ -16,6 +16,9 @@ import (
 // made again in its place: a sequence is never used twice.
 const newBlock = 1 << 40
 
+// catalogNameMark is in the metadata of a collection's stream.
+const catalogNameMark = "weir.catalog-name"
+
 // streamState is what a draft found of a collection's stream.
 type streamState struct {
 	found    bool
@@ -34,6 +37,8 @@ func carryBlocks(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket
 		}
 		info, err := conn.StreamInfo(ctx, collection.StreamName(r.Name()))
 		switch old, known := was[key]; {
+		case err == nil && info.Metadata[deletingMark] != "":
+			return nil, fmt.Errorf("%s is being deleted with its data, and half of that may be gone: finish it with `weir delete %s --with-data`, then publish again", r.Name(), r.Name())
 		case err == nil:
 			r.Block = max(old.Block, info.First/newBlock)
 			states[key] = streamState{found: true, messages: info.Messages}
@@ -83,7 +88,7 @@ func ensureStreams(ctx context.Context, conn *journal.Conn, want map[string]cata
 			Name: collection.StreamName(c.Name), Subjects: c.StreamSubjects(), FirstSeq: r.Block * newBlock,
 			Metadata: metadata("collection", o),
 		}
-		config.Metadata["weir.catalog-name"] = c.Name
+		config.Metadata[catalogNameMark] = c.Name
 		if from, to := c.Transform(); from != "" {
 			config.Transform = &journal.Transform{From: from, To: to}
 		}

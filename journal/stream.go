@@ -155,6 +155,20 @@ func (c *Conn) ensure(ctx context.Context, cfg jetstream.StreamConfig, wanted fu
 	return false, errors.New("it appears and disappears: is somebody else making it?")
 }
 
+// Mark sets a member of the metadata of a stream. ErrNoStream when there is none.
+func (c *Conn) Mark(ctx context.Context, name, key, value string) error {
+	have, err := c.streamInfo(ctx, name)
+	if err != nil {
+		return fmt.Errorf("stream %s: %w", name, err)
+	}
+	want := have.Config
+	want.Metadata = mergeMetadata(have.Config.Metadata, map[string]string{key: value})
+	if err := c.explainStream(ctx, want, c.call(ctx, "STREAM.UPDATE."+name, want, nil)); err != nil {
+		return fmt.Errorf("stream %s: %w", name, err)
+	}
+	return nil
+}
+
 // mergeMetadata keeps what the server and other programs put there.
 func mergeMetadata(have, want map[string]string) map[string]string {
 	merged := maps.Clone(have)

@@ -130,3 +130,27 @@ func TestPurge(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// A mark is added to a stream's metadata, and nothing else changes.
+func TestMark(t *testing.T) {
+	c := setUp(t)
+	ctx := testContext(t)
+	before, err := c.streamInfo(ctx, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Mark(ctx, "s", "weir.mark", "1"); err != nil {
+		t.Fatal(err)
+	}
+	after, err := c.streamInfo(ctx, "s")
+	if err != nil || after.Config.Metadata["weir.mark"] != "1" || after.Config.Metadata[MetadataKind] != "test" {
+		t.Fatalf("%+v, %v", after, err)
+	}
+	delete(after.Config.Metadata, "weir.mark")
+	if !sameConfig(before.Config, after.Config) {
+		t.Errorf("settings %+v, were %+v", after.Config, before.Config)
+	}
+	if err := c.Mark(ctx, "none", "weir.mark", "1"); !errors.Is(err, ErrNoStream) {
+		t.Errorf("no stream: %v", err)
+	}
+}

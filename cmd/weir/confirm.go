@@ -35,7 +35,7 @@ func (c *confirmation) ask(cmd *cobra.Command, question string, needed bool) err
 	case c.yes:
 		return nil
 	case !interactive(cmd) && needed:
-		return &usageError{fmt.Errorf("%s: nobody can be asked here, so say --yes", strings.TrimSuffix(question, "?"))}
+		return &usageError{fmt.Errorf("%s: nobody can be asked here, so say --yes", strings.TrimRight(question, "?."))}
 	case !interactive(cmd):
 		return nil
 	}

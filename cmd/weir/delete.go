@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane"
+	"weir/journal"
 )
 
 // remove holds the flags of `weir delete`.
@@ -29,7 +32,8 @@ with all their documents; what destinations have stays there.
 
 With --with-data the streams of the collections go too, with what their tasks kept:
 that cannot be undone. It asks for the name to be typed; where nobody can be asked,
-it takes --yes.`,
+it takes --yes. What was removed without it earlier can be named again with it, and
+a command that was interrupted can be repeated.`,
 		Example:           "  weir delete acmeCo/db\n  weir delete acmeCo/orders --with-data",
 		Args:              atLeastOne("NAME"),
 		ValidArgsFunction: completeNames(r.connect),
@@ -43,7 +47,7 @@ it takes --yes.`,
 	return c
 }
 
-func (r *remove) run(ctx context.Context, cmd *cobra.Command, names []string) error {
+func (r *remove) run(ctx context.Context, cmd *cobra.Command, args []string) error {
 	if err := r.check(); err != nil {
 		return err
 	}
@@ -52,6 +56,13 @@ func (r *remove) run(ctx context.Context, cmd *cobra.Command, names []string) er
 		return err
 	}
 	defer conn.Close()
+	names, left, err := controlplane.Leftovers(ctx, conn, args)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 && !r.withData {
+		return fmt.Errorf("%s is not published, but %s: --with-data removes that", left[0].Name, holds(left[0]))
+	}
 	draft, err := controlplane.DraftDelete(ctx, conn, names, controlplane.Options{Build: version, By: whoIAm(), Message: r.message})
 	if err != nil {
 		return err
@@ -60,30 +71,50 @@ func (r *remove) run(ctx context.Context, cmd *cobra.Command, names []string) er
 	if err != nil {
 		return err
 	}
+	data = append(data, left...)
 	ask := func() error { return r.ask(cmd, "Remove this?", true) }
 	if r.withData {
 		ask = func() error {
 			for _, d := range data {
-				note(cmd.ErrOrStderr(), "%s has %s: they would be deleted for good", d.Name, plural(int(d.Documents), "document", "documents"))
+				note(cmd.ErrOrStderr(), "%s: %s; that would be deleted for good", d.Name, holds(d))
 			}
-			return r.askFor(cmd, "This cannot be undone.", names[0])
+			return r.askFor(cmd, "This cannot be undone.", args[0])
 		}
 	}
-	if err := carryOut(ctx, cmd, draft, &r.results, ask); err != nil || !r.withData {
+	if len(names) > 0 {
+		err = carryOut(ctx, cmd, draft, &r.results, ask)
+	} else if err = ask(); err == nil {
+		err = r.write(cmd.OutOrStdout(), controlplane.Published{}, func(*sheet) {})
+	}
+	if err != nil || !r.withData {
 		return err
 	}
-	var collections []string
-	for _, d := range data {
-		collections = append(collections, d.Name)
+	return deleteData(ctx, conn, data, cmd.ErrOrStderr())
+}
+
+// holds says what is kept of a collection.
+func holds(d controlplane.Data) string {
+	if d.Gone {
+		return "its stream is gone, and state of its tasks is left"
 	}
-	if err := awaitStopped(ctx, conn, collections); err != nil {
+	return fmt.Sprintf("its stream holds %s", plural(int(d.Documents), "document", "documents"))
+}
+
+// deleteData deletes what collections keep, as soon as no task writes them. All
+// of it can be repeated.
+func deleteData(ctx context.Context, conn *journal.Conn, data []controlplane.Data, problems io.Writer) error {
+	var tasks []string
+	for _, d := range data {
+		tasks = append(tasks, d.Tasks...)
+	}
+	if err := awaitStopped(ctx, conn, tasks); err != nil {
 		return err
 	}
 	for _, d := range data {
 		if err := controlplane.DeleteData(ctx, conn, d.Name); err != nil {
-			return err
+			return fmt.Errorf("delete the data of %s (the same command again goes on with it): %w", d.Name, err)
 		}
-		note(cmd.ErrOrStderr(), "deleted the documents of %s", d.Name)
+		note(problems, "deleted the documents of %s", d.Name)
 	}
 	return nil
 }

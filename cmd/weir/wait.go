@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -255,19 +254,27 @@ func firstDocument(ctx context.Context, conn *journal.Conn, r catalog.Record) er
 // little longer than it lets it drain.
 const stoppedWithin = 30 * time.Second
 
-// awaitStopped waits until no living worker shows the tasks of some names.
+// awaitStopped waits until no living worker runs the tasks of some names.
 func awaitStopped(ctx context.Context, conn *journal.Conn, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, stoppedWithin)
 	defer cancel()
+	var last worker.Status
 	err := worker.FollowStatus(ctx, conn, func(all []worker.Status) (bool, error) {
-		return !slices.ContainsFunc(all, func(s worker.Status) bool {
-			return slices.Contains(names, s.Task) && (s.Why == nil || s.Why.Code != "worker-gone") && s.State == worker.StateRunning
-		}), nil
+		at := slices.IndexFunc(all, func(s worker.Status) bool {
+			return slices.Contains(names, s.Task) && (s.State == worker.StateRunning || s.State == worker.StateRetrying)
+		})
+		if at >= 0 {
+			last = all[at]
+		}
+		return at < 0, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &environmentError{fmt.Errorf("a worker still runs a task of %s after %s: stop it, then delete again with --with-data", strings.Join(names, ", "), stoppedWithin)}
+		return &environmentError{fmt.Errorf("worker %s still runs %s %s, which is not published any more, after %s: nothing of the data was deleted; stop that worker, then give the same command again", last.Worker, last.Kind, last.Task, stoppedWithin)}
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("nothing of the data was deleted yet, the same command again goes on with it: %w", err)
+	}
+	return nil
 }
 
 // unknown is a name that nothing is published under.
