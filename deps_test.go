@@ -53,7 +53,7 @@ var layers = []layer{
 	{"journal/server", 0, "a NATS server and its settings, for whoever starts one"},
 	{"controlplane/listener", 0, "who may come in is decided without knowing what is behind it"},
 	{"secrets", 0, "values in, texts without them out: whatever shows something can use it"},
-	{"internal/objects", 0, "directories and buckets, for connectors that read and write files"},
+	{"internal/objects", 1, "directories and buckets, for connectors that read and write files"},
 	{"connector/program", 2, "it starts programs and carries their lines, and knows neither tasks nor what they are for"},
 	{"internal/natsendpoint", 1, "how to reach a NATS server of anybody's, for the source and the sink"},
 	{"connector", 0, "messages of the wire protocol, for programs that are not ours as well"},

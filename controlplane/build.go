@@ -10,6 +10,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/connector"
 	"weir/derive"
 	"weir/secrets"
 	"weir/sinks"
@@ -20,7 +21,7 @@ import (
 type Connectors struct {
 	Sinks   sinks.Registry
 	Sources sources.Registry
-	DataDir string         // relative paths of endpoints are relative to it
+	DataDir string         // relative paths of endpoints are relative to it; empty: endpoints with such paths are not asked
 	Secrets *secrets.Store // that configurations may name; nil: everything, files relative to DataDir
 }
 
@@ -77,8 +78,11 @@ func (k Connectors) Check(ctx context.Context, c *catalog.Catalog) error {
 	return err
 }
 
-// Examine is Check, and gives what would be done at the endpoints of the
-// materializations, by their names, as far as the endpoints say it.
+// notAsked is said of an endpoint of which only a worker knows where it is.
+var notAsked = "not asked: " + connector.ErrNoDirectory.Error() + " (--data)"
+
+// Examine is Check, and gives what would be done at the endpoints of tasks, by
+// their names, as far as the endpoints say it.
 func (k Connectors) Examine(ctx context.Context, c *catalog.Catalog) (actions map[string]string, err error) {
 	var faults catalog.Errors
 	actions = map[string]string{}
@@ -87,6 +91,9 @@ func (k Connectors) Examine(ctx context.Context, c *catalog.Catalog) (actions ma
 		source, err := k.Sources.Lookup(spec.Endpoint.Kind)
 		if err == nil {
 			err = k.checkCapture(ctx, c, spec, source)
+		}
+		if errors.Is(err, connector.ErrNoDirectory) {
+			actions[name], err = notAsked, nil
 		}
 		if err != nil && !errors.Is(err, sources.ErrTransient) {
 			faults = append(faults, fault(spec.Origin, "captures", name, err))
@@ -168,7 +175,10 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 	if err == nil {
 		applied, err = sink.Apply(ctx, sinks.ApplyRequest{Task: r.Task, Config: r.Config, DataDir: r.DataDir, Bindings: bindings, DryRun: true})
 	}
-	if errors.Is(err, sinks.ErrTransient) {
+	switch {
+	case errors.Is(err, connector.ErrNoDirectory):
+		applied.Action = notAsked
+	case errors.Is(err, sinks.ErrTransient):
 		applied.Action = "what would be done cannot be asked now: " + err.Error()
 	}
 	faults := bindingFaults(spec, indexes, err)
@@ -204,7 +214,7 @@ func bindingFaults(spec *catalog.Materialization, indexes []int, err error) cata
 		switch {
 		case errors.As(err, &binding):
 			at(binding.Binding, binding)
-		case !errors.Is(err, sinks.ErrTransient):
+		case !errors.Is(err, sinks.ErrTransient) && !errors.Is(err, connector.ErrNoDirectory):
 			faults = append(faults, fault(spec.Origin, "materializations", spec.Name, err))
 		}
 	}

@@ -177,9 +177,9 @@ func (d *Draft) effects(key string, old, now *catalog.Record) []string {
 		}
 	case now.Materialization != nil:
 		out = materializationEffects(old, now.Materialization)
-		if action := d.options.Actions[now.Name()]; action != "" {
-			out = append(out, "at the endpoint: "+strings.Join(strings.Fields(action), " "))
-		}
+	}
+	if action := d.options.Actions[now.Name()]; action != "" {
+		out = append(out, "at the endpoint: "+strings.Join(strings.Fields(action), " "))
 	}
 	if old != nil && old.Catalog != now.Catalog {
 		out = append(out, "it belongs to this catalog from now on; it was published from "+old.Catalog)

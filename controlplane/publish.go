@@ -29,7 +29,7 @@ type Options struct {
 	Build   string            // version of weir, for the streams' metadata
 	By      string            // who publishes, for the history
 	Message string            // why, for the history
-	Actions map[string]string // what endpoints say would be done, by materialization; see Connectors.Examine
+	Actions map[string]string // what endpoints say would be done, by task; see Connectors.Examine
 
 	reverts string // the publication that is brought back
 }

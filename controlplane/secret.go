@@ -49,13 +49,17 @@ func (k Connectors) Unresolved(c *catalog.Catalog) (warnings []string) {
 	look := func(kind, name string, disabled bool, at catalog.Origin, config json.RawMessage) {
 		if _, _, err := k.store().Resolve(config); err != nil && !disabled && onlyAbsent(err) {
 			var missing []string
+			hint := ""
 			for _, one := range each(err) {
 				var secret *secrets.Error
 				if errors.As(one, &secret) {
 					missing = append(missing, "${"+secret.Name+"}")
+					if k.store().Dir == "" && strings.HasPrefix(secret.Name, "file:") {
+						hint = "; paths are relative to the worker's data directory (--data)"
+					}
 				}
 			}
-			warnings = append(warnings, fmt.Sprintf("%s:%d: %s %s: %s not on this machine, so its endpoint is first checked by the worker that runs it", c.Shown(at.File), at.Line, kind, name, isOrAre(missing)))
+			warnings = append(warnings, fmt.Sprintf("%s:%d: %s %s: %s not on this machine, so its endpoint is first checked by the worker that runs it%s", c.Shown(at.File), at.Line, kind, name, isOrAre(missing), hint))
 		}
 	}
 	for _, name := range catalog.Names(c.Captures) {

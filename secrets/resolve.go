@@ -53,8 +53,9 @@ type Store struct {
 	// * for all that begin so. Nil: all but those that Weir's own connection is
 	// made with.
 	Env []string
-	// Dir is the directory of files. With Confined no other file is read, whatever
-	// a path or a link in it says.
+	// Dir is the directory of files; empty: nobody knows what relative paths are
+	// relative to, and their files are absent. With Confined no other file is read,
+	// whatever a path or a link in it says.
 	Dir      string
 	Confined bool
 	// Lookup replaces os.LookupEnv; nil: that.
@@ -237,6 +238,9 @@ func (s *Store) open(name string) (f *os.File, fix string, err error) {
 		return f, "make it in " + s.Dir + ", or start the worker with --secrets-dir for another directory", absent(err)
 	}
 	if !filepath.IsAbs(name) {
+		if s.Dir == "" {
+			return nil, "name it by its whole path, or say which directory it is in", ErrAbsent
+		}
 		name = filepath.Join(s.Dir, name)
 	}
 	f, err = os.Open(name)

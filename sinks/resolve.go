@@ -10,6 +10,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/connector"
 	"weir/document"
 	"weir/schema"
 )
@@ -29,7 +30,7 @@ func (e *BindingError) Unwrap() error { return e.Err }
 // validate them, and completes them with what follows: fields, mode and the
 // name of their state. It changes nothing at the endpoint. bindings are those
 // that are not disabled. The error joins a *BindingError for each fault of a
-// binding.
+// binding, and connector.ErrNoDirectory if the endpoint itself was not asked.
 func Resolve(ctx context.Context, sink Sink, r ValidateRequest, bindings []catalog.MaterializationBinding, published func(name string) (*collection.Collection, error)) ([]Binding, error) {
 	r.Bindings = make([]Binding, len(bindings))
 	inferred := make([]bool, len(bindings)) // the collection's fields are found in its documents
@@ -53,7 +54,8 @@ func Resolve(ctx context.Context, sink Sink, r ValidateRequest, bindings []catal
 		return nil, errors.Join(faults...)
 	}
 	validated, err := sink.Validate(ctx, r)
-	if err != nil {
+	elsewhere := errors.Is(err, connector.ErrNoDirectory)
+	if err != nil && !elsewhere {
 		return nil, err
 	}
 	if len(validated.Bindings) != len(bindings) {
@@ -67,6 +69,9 @@ func Resolve(ctx context.Context, sink Sink, r ValidateRequest, bindings []catal
 		for _, fault := range joined(err) {
 			faults = append(faults, &BindingError{Binding: i, Source: b.Source.Name, Err: fault})
 		}
+	}
+	if elsewhere {
+		faults = append(faults, err)
 	}
 	return r.Bindings, errors.Join(faults...)
 }

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -77,7 +76,7 @@ func Dial(ctx context.Context, config json.RawMessage, dataDir, name string, tra
 }
 
 // Parse reads and checks a configuration. Relative paths are relative to a
-// directory.
+// directory; see connector.Place.
 func Parse(text json.RawMessage, dataDir string) (*Config, error) {
 	var c Config
 	if err := connector.DecodeConfig(text, &c); err != nil {
@@ -86,12 +85,7 @@ func Parse(text json.RawMessage, dataDir string) (*Config, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("nats: endpoint config: %w", err)
 	}
-	for _, path := range []*string{&c.CredentialsFile, &c.CAFile, &c.CertFile, &c.KeyFile} {
-		if *path != "" && !filepath.IsAbs(*path) {
-			*path = filepath.Join(dataDir, *path)
-		}
-	}
-	return &c, nil
+	return &c, connector.Place(dataDir, &c.CredentialsFile, &c.CAFile, &c.CertFile, &c.KeyFile)
 }
 
 func (c *Config) check() error {

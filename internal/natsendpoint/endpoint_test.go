@@ -24,11 +24,11 @@ func TestParse(t *testing.T) {
 		`{"url":"x"} {}`:                     "more follows",
 		`[]`:                                 "cannot unmarshal array",
 	} {
-		c, err := Parse(json.RawMessage(text), "dir")
+		c, err := Parse(json.RawMessage(text), "/dir")
 		switch {
 		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %v, want %q", text, err, want)
-		case err == nil && c.CertFile != "" && (c.CertFile != "dir/c" || c.CAFile != "/a"):
+		case err == nil && c.CertFile != "" && (c.CertFile != "/dir/c" || c.CAFile != "/a"):
 			t.Errorf("%s: paths %+v", text, c)
 		}
 	}

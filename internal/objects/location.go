@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"gocloud.dev/blob/s3blob"
+
+	"weir/connector"
 )
 
 // Location is the part of a connector's configuration that says where a store
@@ -111,10 +113,7 @@ func Open(ctx context.Context, l Location, dataDir string) (*Store, error) {
 		return openS3(ctx, u, l.Credentials)
 	}
 	dir := filepath.FromSlash(u.Path)
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(dataDir, dir)
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
+	if err := connector.Place(dataDir, &dir); err != nil {
 		return nil, err
 	}
 	return &Store{name: dir, dir: dir}, nil

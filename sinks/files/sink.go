@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	"weir/connector"
 	"weir/internal/objects"
 	"weir/sinks"
 )
@@ -57,6 +58,9 @@ func (s Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Vali
 		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{ResourcePath: []string{res.Path}, Delta: true, Constraints: constraints(&res, b)})
 	}
 	store, err := s.open(ctx, c.Location, r.DataDir)
+	if errors.Is(err, connector.ErrNoDirectory) {
+		return v, err
+	}
 	if err != nil {
 		return v, fmt.Errorf("files: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/collection"
+	"weir/connector"
 	"weir/internal/natsendpoint"
 	"weir/sinks"
 )
@@ -46,12 +47,19 @@ func passing(err error) error {
 // streams. Documents are written whole: every field may be there.
 func (sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Validated, error) {
 	var v sinks.Validated
-	if _, err := natsendpoint.Parse(r.Config, r.DataDir); err != nil {
-		return v, err
+	_, elsewhere := natsendpoint.Parse(r.Config, r.DataDir)
+	if elsewhere != nil && !errors.Is(elsewhere, connector.ErrNoDirectory) {
+		return v, elsewhere
 	}
 	targets, err := parseBindings(r.Bindings)
 	if err != nil {
 		return v, err
+	}
+	for i, t := range targets {
+		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{ResourcePath: t.path(), Delta: t.delta, Constraints: constraints(&r.Bindings[i])})
+	}
+	if elsewhere != nil {
+		return v, elsewhere
 	}
 	conn, err := connect(ctx, r.Config, r.DataDir, r.Task)
 	if err != nil {
@@ -59,8 +67,7 @@ func (sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Valida
 	}
 	defer conn.Close()
 	var errs []error
-	for i, t := range targets {
-		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{ResourcePath: t.path(), Delta: t.delta, Constraints: constraints(&r.Bindings[i])})
+	for _, t := range targets {
 		if t.stream == "" {
 			continue
 		}

@@ -73,10 +73,8 @@ func parseConfig(text json.RawMessage, dataDir string) (path string, err error) 
 	if strings.ContainsRune(c.Path, 0) {
 		return "", fmt.Errorf("sqlite: endpoint config: path %q contains a NUL character", c.Path)
 	}
-	if !filepath.IsAbs(c.Path) {
-		c.Path = filepath.Join(dataDir, c.Path)
-	}
-	return filepath.Abs(c.Path)
+	err = connector.Place(dataDir, &c.Path)
+	return c.Path, err
 }
 
 func parseResource(text json.RawMessage) (sqltable.Resource, error) {

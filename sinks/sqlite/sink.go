@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
+	"weir/connector"
 	"weir/sinks"
 	"weir/sinks/sqltable"
 )
@@ -52,16 +55,18 @@ func (Sink) Spec() sinks.Spec {
 func (Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Validated, error) {
 	var v sinks.Validated
 	path, err := parseConfig(r.Config, r.DataDir)
-	if err != nil {
+	elsewhere := errors.Is(err, connector.ErrNoDirectory)
+	if err == nil {
+		err = checkFile(path)
+	}
+	if err != nil && !elsewhere {
 		return v, err
 	}
-	if err := checkFile(path); err != nil {
-		return v, err
+	var wrong error
+	if v, wrong = sqltable.Validate(sqltable.SQLite(), r.Bindings, parseResource); wrong != nil {
+		return v, fmt.Errorf("sqlite: %w", wrong)
 	}
-	if v, err = sqltable.Validate(sqltable.SQLite(), r.Bindings, parseResource); err != nil {
-		return v, fmt.Errorf("sqlite: %w", err)
-	}
-	return v, ctx.Err()
+	return v, cmp.Or(err, ctx.Err())
 }
 
 // Open raises the shard's epoch, reads its checkpoint and prepares the

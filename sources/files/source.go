@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"weir/connector"
 	"weir/internal/objects"
 	"weir/schema"
 	"weir/sources"
@@ -53,6 +54,9 @@ func (s Source) Validate(ctx context.Context, r sources.ValidateRequest) (source
 		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: []string{res.Match}})
 	}
 	store, err := s.open(ctx, c.Location, r.DataDir)
+	if errors.Is(err, connector.ErrNoDirectory) {
+		return v, err
+	}
 	if err != nil {
 		return v, fmt.Errorf("files: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +53,7 @@ type idempotency struct {
 type settings struct {
 	listen       string
 	tls          tlsFiles // absolute paths; empty: plain HTTP
+	noDirectory  error    // nobody knows where the TLS files are
 	tokens       []string
 	signature    *signature // nil: requests need none
 	keyHeader    string
@@ -125,11 +125,7 @@ func (s *settings) setTLS(files *tlsFiles, dataDir string) error {
 		return errors.New("tls: name both the certificate's file and the key's")
 	}
 	s.tls = *files
-	for _, path := range []*string{&s.tls.Certificate, &s.tls.Key} {
-		if !filepath.IsAbs(*path) {
-			*path = filepath.Join(dataDir, *path)
-		}
-	}
+	s.noDirectory = connector.Place(dataDir, &s.tls.Certificate, &s.tls.Key)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -38,7 +39,7 @@ func (*Source) Validate(ctx context.Context, r sources.ValidateRequest) (sources
 	if err != nil {
 		return v, err
 	}
-	if s.tls != (tlsFiles{}) {
+	if s.tls != (tlsFiles{}) && s.noDirectory == nil {
 		if _, err := tls.LoadX509KeyPair(s.tls.Certificate, s.tls.Key); err != nil {
 			return v, fmt.Errorf("http: endpoint config: tls: %w", err)
 		}
@@ -50,7 +51,7 @@ func (*Source) Validate(ctx context.Context, r sources.ValidateRequest) (sources
 	for _, b := range bindings {
 		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: []string{b.resource.Path}})
 	}
-	return v, ctx.Err()
+	return v, cmp.Or(s.noDirectory, ctx.Err())
 }
 
 // parseBindings reads the resources of bindings, whose paths differ.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"weir/connector"
 	"weir/internal/natsendpoint"
 	"weir/sources"
 )
@@ -46,12 +47,19 @@ func passing(err error) error {
 // Validate checks the resources against the server's streams.
 func (source) Validate(ctx context.Context, r sources.ValidateRequest) (sources.Validated, error) {
 	var v sources.Validated
-	if _, err := natsendpoint.Parse(r.Config, r.DataDir); err != nil {
-		return v, err
+	_, elsewhere := natsendpoint.Parse(r.Config, r.DataDir)
+	if elsewhere != nil && !errors.Is(elsewhere, connector.ErrNoDirectory) {
+		return v, elsewhere
 	}
 	bindings, err := parseBindings(r.Bindings)
 	if err != nil {
 		return v, err
+	}
+	for _, b := range bindings {
+		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: b.path})
+	}
+	if elsewhere != nil {
+		return v, elsewhere
 	}
 	conn, err := connect(ctx, r.Config, r.DataDir, r.Task)
 	if err != nil {
@@ -60,7 +68,6 @@ func (source) Validate(ctx context.Context, r sources.ValidateRequest) (sources.
 	defer conn.Close()
 	var errs []error
 	for _, b := range bindings {
-		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: b.path})
 		if b.Stream == "" {
 			continue
 		}
