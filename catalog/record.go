@@ -25,7 +25,7 @@ const PublicationKey = "publication"
 type Record struct {
 	V               int              `json:"v"`
 	Publication     string           `json:"publication"`     // that wrote it last
-	Catalog         string           `json:"catalog"`         // the root file or directory that it came from
+	Catalog         string           `json:"catalog"`         // that it came from: its path, or its name
 	Block           uint64           `json:"block,omitempty"` // how often the collection's stream was made again
 	Collection      *Collection      `json:"collection,omitempty"`
 	Capture         *Capture         `json:"capture,omitempty"`

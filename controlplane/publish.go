@@ -24,8 +24,8 @@ const checkpointBucket = "weir_checkpoints"
 
 // Options of a publication.
 type Options struct {
-	Catalog string            // the root file or directory, for records
-	Prune   bool              // what an earlier publication of the same root wrote, and is gone from it, stops
+	Catalog string            // what the catalog is known by, a path or a name: for records
+	Prune   bool              // what an earlier publication of the same catalog wrote, and is gone from it, stops
 	Build   string            // version of weir, for the streams' metadata
 	By      string            // who publishes, for the history
 	Message string            // why, for the history

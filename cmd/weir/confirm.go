@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"weir/controlplane"
 )
 
 // confirmation asks before something that is not easily undone.
@@ -48,6 +50,30 @@ func (c *confirmation) ask(cmd *cobra.Command, question string, needed bool) err
 		return errDeclined
 	}
 	return nil
+}
+
+// askFirst asks before a plan is carried out. Where nobody can be asked, removals
+// take --yes; otherwise says what else there is to do.
+func (c *confirmation) askFirst(cmd *cobra.Command, question string, p controlplane.Plan, otherwise string) error {
+	if gone := removals(p); len(gone) > 0 && !c.yes && !interactive(cmd) {
+		return removalError(p.Catalog, gone, "nobody can be asked here, so say --yes to have that stop"+otherwise)
+	}
+	return c.ask(cmd, question, false)
+}
+
+// removals names what a plan removes.
+func removals(p controlplane.Plan) (gone []string) {
+	for _, s := range p.Specs {
+		if s.Action == controlplane.Remove {
+			gone = append(gone, string(s.Kind)+" "+s.Name)
+		}
+	}
+	return gone
+}
+
+// removalError refuses a publication for what it would remove.
+func removalError(root string, gone []string, do string) error {
+	return &usageError{fmt.Errorf("nothing was published, since that would remove %s, which %s had until now: %s", strings.Join(gone, ", "), root, do)}
 }
 
 // askFor asks for a word to be typed.

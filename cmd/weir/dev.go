@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -55,11 +54,7 @@ func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) err
 	if _, err := os.Stat(path); err != nil {
 		return &usageError{fmt.Errorf("%s: there is no such file or directory; `weir init %s` makes a catalog to begin with", path, path)}
 	}
-	root, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
-	i, err := d.begin(ctx, root, out, problems)
+	i, err := d.begin(ctx, path, out, problems)
 	if err != nil {
 		return err
 	}
@@ -154,6 +149,9 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 		return "", refusal(err)
 	}
 	plan := draft.Plan()
+	if gone := removals(plan); len(gone) > 0 && d.running == "" && d.given() && !d.yes {
+		return "", &redError{removalError(plan.Catalog, gone, "begin again with --yes to have that stop"+orNamed)}
+	}
 	if _, err := draft.Publish(ctx); err != nil {
 		return "", refusal(err)
 	}

@@ -64,8 +64,12 @@ func TestPublish(t *testing.T) {
 	if got := publish(counts, "--keep"); got != "unchanged  a/counts\nnothing to publish\n" {
 		t.Errorf("smaller, with --keep:\n%s", got)
 	}
+	if o := weir(t, "", "publish", dir, "--nats", url); o.code != exitInvalid || o.problems != "weir: nothing was published, since that would remove collection a/copies, which "+dir+
+		" had until now: nobody can be asked here, so say --yes to have that stop, --keep to leave it running, or --catalog NAME if that is another catalog at the same path\n" {
+		t.Errorf("smaller, without a word: exit code %d: %s", o.code, o.problems)
+	}
 	var done controlplane.Published
-	if err := json.Unmarshal([]byte(publish(counts, "-o", "json")), &done); err != nil || done.ID == "" || fmt.Sprint(done.Removed, done.Unchanged) != "[a/copies] [a/counts]" {
+	if err := json.Unmarshal([]byte(publish(counts, "-o", "json", "--yes")), &done); err != nil || done.ID == "" || fmt.Sprint(done.Removed, done.Unchanged) != "[a/copies] [a/counts]" {
 		t.Errorf("smaller: %+v, %v", done, err)
 	}
 

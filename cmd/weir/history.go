@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,7 +45,7 @@ YAML. "weir revert" brings one back.`,
 	}
 	h.connection.flags(c)
 	h.results.flags(c)
-	c.Flags().StringVar(&h.of, "catalog", "", "only publications of this catalog, a file or directory")
+	c.Flags().StringVar(&h.of, "catalog", "", "only publications of this catalog, by its name or its path")
 	c.Flags().IntVarP(&h.count, "count", "n", 0, "only so many; 0 is all")
 	return c
 }
@@ -75,14 +74,17 @@ func (h *history) run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		return h.write(out, detail, func(s *sheet) { detailSheet(s, detail) })
 	}
-	if h.of != "" {
-		if h.of, err = filepath.Abs(h.of); err != nil {
-			return err
-		}
-	}
 	all, err := controlplane.History(ctx, conn, h.of)
 	if err != nil {
 		return err
+	}
+	if h.of != "" && len(all) == 0 { // no name: a path
+		if h.of, err = pathIdentity(h.of); err != nil {
+			return err
+		}
+		if all, err = controlplane.History(ctx, conn, h.of); err != nil {
+			return err
+		}
 	}
 	if h.count > 0 {
 		all = all[:min(h.count, len(all))]

@@ -144,7 +144,7 @@ func (u *pagesUser) mend() {
 // revert brings back what a publication took away.
 func (u *pagesUser) revert(dir string) {
 	writeFlow(u.t, dir, pagesFlow["flow.yaml"][:strings.Index(pagesFlow["flow.yaml"], "materializations:")])
-	succeed(u.t, "", "publish", dir, "--nats", u.nats)
+	succeed(u.t, "", "publish", dir, "--yes", "--nats", u.nats)
 	u.tab.Open(u.base + "publications")
 	u.tab.AwaitText("remove acmeCo/db")
 	u.tab.Press("j", "j", "Enter")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,11 +25,14 @@ type plan struct {
 
 // source says which catalog is published, and how.
 type source struct {
+	identity
 	data string
 	keep bool
+	root string // what the catalog is known by
 }
 
 func (s *source) flags(c *cobra.Command) {
+	s.identity.flags(c)
 	c.Flags().StringVar(&s.data, "data", "", "the workers' data directory, for relative paths of endpoints")
 	c.Flags().BoolVar(&s.keep, "keep", false, "leave running what is gone from the catalog")
 }
@@ -68,7 +70,7 @@ func (p *plan) run(ctx context.Context, path string, out, problems io.Writer) er
 		return err
 	}
 	defer conn.Close()
-	draft, err := p.draft(ctx, conn, path, c, "", problems)
+	draft, err := p.draft(ctx, conn, c, "", problems)
 	if err != nil {
 		return err
 	}
@@ -89,23 +91,22 @@ func (s *source) prepare(ctx context.Context, to *connection, role, path string,
 	if err != nil {
 		return nil, nil, err
 	}
+	if s.root, err = s.of(path); err != nil {
+		return nil, nil, err
+	}
 	to.printWarnings(problems, c)
 	conn, err := to.open(ctx, role, log)
 	return c, conn, err
 }
 
 // draft asks the connectors and checks the publication.
-func (s *source) draft(ctx context.Context, conn *journal.Conn, path string, c *catalog.Catalog, message string, problems io.Writer) (*controlplane.Draft, error) {
-	root, err := filepath.Abs(path)
-	if err != nil {
-		return nil, err
-	}
+func (s *source) draft(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, message string, problems io.Writer) (*controlplane.Draft, error) {
 	warnUnresolved(problems, s.connectors(), c)
 	actions, err := s.connectors().Examine(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return controlplane.NewDraft(ctx, conn, c, controlplane.Options{Catalog: root, Prune: !s.keep, Build: version, By: whoIAm(), Message: message, Actions: actions})
+	return controlplane.NewDraft(ctx, conn, c, controlplane.Options{Catalog: s.root, Prune: !s.keep, Build: version, By: whoIAm(), Message: message, Actions: actions})
 }
 
 func (s *source) connectors() controlplane.Connectors {

@@ -24,9 +24,11 @@ func publishCommand() *cobra.Command {
 		Short: "Publish a catalog to a NATS server: streams and tasks become what it says",
 		Long: `Checks the catalog, shows what would be done ("weir plan"), asks on a terminal
 whether to do it, makes the streams, and publishes everything in one step; workers
-("weir serve") follow. What an earlier publication of the same path wrote and is
-gone from it stops, its streams stay. What tasks of other catalogs need is not taken
-from them. To publish documents, see "weir ingest".`,
+("weir serve") follow. What an earlier publication of the same catalog wrote and is
+gone from it stops, its streams stay: where nobody can be asked, that takes --yes. A
+catalog that is published from several paths, or from a path that others use too, is
+given a name with --catalog. What tasks of other catalogs need is not taken from them.
+To publish documents, see "weir ingest".`,
 		Example: "  weir publish examples/orders\n  weir publish examples/orders -m \"totals by day\" --yes --nats nats://127.0.0.1:4222",
 		Args:    exactlyOne("CATALOG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,12 +52,12 @@ func (p *publish) run(ctx context.Context, cmd *cobra.Command, path string) erro
 		return err
 	}
 	defer conn.Close()
-	draft, err := p.draft(ctx, conn, path, c, p.message, cmd.ErrOrStderr())
+	draft, err := p.draft(ctx, conn, c, p.message, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	return carryOut(ctx, cmd, draft, &p.results, func() error {
-		return p.ask(cmd, "Publish this?", false)
+		return p.askFirst(cmd, "Publish this?", draft.Plan(), ", --keep to leave it running"+orNamed)
 	})
 }
 

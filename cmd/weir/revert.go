@@ -58,6 +58,6 @@ func (r *revert) run(cmd *cobra.Command, id string) error {
 	}
 	draft.SetActions(actions)
 	return carryOut(ctx, cmd, draft, &r.results, func() error {
-		return r.ask(cmd, "Bring this back?", false)
+		return r.askFirst(cmd, "Bring this back?", draft.Plan(), "")
 	})
 }

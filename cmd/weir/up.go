@@ -7,17 +7,21 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"weir/catalog"
 	"weir/controlplane"
 )
 
 // up holds the flags of `weir up`.
 type up struct {
 	runner
+	identity
+	confirmation
 	port int
 }
 
@@ -34,7 +38,8 @@ The NATS server is embedded: JetStream on disk, every write synced. With --nats 
 documents to weir.pub.<collection>.<key>, or without a key to weir.pub.<collection>.
 The pages are at http://127.0.0.1:4280; the first start prints the address that logs in.
 
-The catalog is the whole wish: what is gone from it stops, its streams stay.`,
+The catalog is the whole wish: what is gone from it stops, its streams stay. On a
+server that others publish to as well, that is asked first, or takes --yes.`,
 		Example: `  weir up examples/orders
   weir up examples/orders --port 0 --data /var/lib/weir/orders
   nats pub weir.pub.acmeCo/orders '{"id": "o-1", ...}'`,
@@ -43,7 +48,7 @@ The catalog is the whole wish: what is gone from it stops, its streams stay.`,
 			if err := u.check(cmd); err != nil {
 				return err
 			}
-			return u.run(cmd.Context(), args[0], cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return u.run(cmd, args[0])
 		},
 	}
 	u.upFlags(c)
@@ -55,6 +60,8 @@ func (u *up) upFlags(c *cobra.Command) {
 	u.flagsOr(c, "a server of its own")
 	c.Flags().StringVar(&u.data, "data", "", "data directory; the default is one for each catalog under the user's state directory")
 	c.Flags().IntVar(&u.port, "port", 4222, "port of the embedded NATS server; 0 picks one")
+	u.identity.flags(c)
+	u.confirmation.flags(c)
 	u.secrets.flags(c, "any, from the data directory on")
 	u.web.flags(c, "another port if taken")
 }
@@ -70,17 +77,14 @@ func (u *up) check(cmd *cobra.Command) error {
 	return u.web.check(cmd)
 }
 
-func (u *up) run(ctx context.Context, path string, out, problems io.Writer) error {
-	root, err := filepath.Abs(path)
-	if err != nil {
-		return err
-	}
+func (u *up) run(cmd *cobra.Command, path string) error {
+	ctx, out, problems := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	c, err := build(ctx, path, u.logger(zapcore.WarnLevel))
 	if err != nil {
 		return err
 	}
 	u.printWarnings(problems, c)
-	i, err := u.begin(ctx, root, out, problems)
+	i, err := u.begin(ctx, path, out, problems)
 	if err != nil {
 		return err
 	}
@@ -89,7 +93,7 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) erro
 	if err := i.connectors.Check(ctx, c); err != nil {
 		return err
 	}
-	if _, err := controlplane.Publish(ctx, i.conn, c, controlplane.Options{Catalog: root, Prune: true, Build: version, By: whoIAm()}); err != nil {
+	if err := u.publish(cmd, i, c); err != nil {
 		return err
 	}
 	if err := i.serve(ctx, everything); err != nil {
@@ -98,13 +102,37 @@ func (u *up) run(ctx context.Context, path string, out, problems io.Writer) erro
 	return i.work(ctx)
 }
 
-// begin connects to the server of the catalog at root.
-func (u *up) begin(ctx context.Context, root string, out, problems io.Writer) (*instance, error) {
-	i, err := u.prepare(root, ownSecrets, out, problems)
+// publish makes the catalog the published one. A server of its own has nobody
+// else's specs; on another one it asks before it removes any.
+func (u *up) publish(cmd *cobra.Command, i *instance, c *catalog.Catalog) error {
+	draft, err := controlplane.NewDraft(cmd.Context(), i.conn, c, controlplane.Options{Catalog: i.catalog, Prune: true, Build: version, By: whoIAm()})
+	if err != nil {
+		return err
+	}
+	if gone := removals(draft.Plan()); len(gone) > 0 && u.given() {
+		if err := u.askFirst(cmd, "This would remove "+strings.Join(gone, ", ")+". Go on?", draft.Plan(), orNamed); err != nil {
+			return err
+		}
+	}
+	_, err = draft.Publish(cmd.Context())
+	return err
+}
+
+// begin connects to the server of the catalog at a path.
+func (u *up) begin(ctx context.Context, path string, out, problems io.Writer) (*instance, error) {
+	name, err := u.of(path)
 	if err != nil {
 		return nil, err
 	}
-	i.catalog = root
+	place, err := catalogPlace(path)
+	if err != nil {
+		return nil, err
+	}
+	i, err := u.prepare(place, ownSecrets, out, problems)
+	if err != nil {
+		return nil, err
+	}
+	i.catalog = name
 	log, err := u.log(i)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ type Details struct {
 	Task
 	Spec        string    `json:"spec" doc:"as a file of a catalog in YAML, without secrets; modules by the names of their files"`
 	Publication string    `json:"publication" doc:"that wrote the spec last"`
-	Catalog     string    `json:"catalog" doc:"root file or directory that the spec came from"`
+	Catalog     string    `json:"catalog" doc:"path or name of the catalog that the spec came from"`
 	Place       string    `json:"place" doc:"file and line of the spec in it"`
 	Paused      *Paused   `json:"paused,omitempty" doc:"who paused it; its worker may still be about to"`
 	Bindings    []Binding `json:"bindings" doc:"bindings or transforms"`
@@ -272,7 +272,7 @@ type HistoryAnswer struct {
 type Publication struct {
 	ID      string    `json:"id"`
 	Time    time.Time `json:"time"`
-	Catalog string    `json:"catalog" doc:"root file or directory that it published"`
+	Catalog string    `json:"catalog" doc:"path or name of the catalog that it published; empty for a deletion"`
 	By      string    `json:"by,omitempty" doc:"who published"`
 	Message string    `json:"message,omitempty" doc:"why"`
 	Reverts string    `json:"reverts,omitempty" doc:"the publication that it brought back"`
