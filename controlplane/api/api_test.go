@@ -16,6 +16,7 @@ import (
 
 	"weir/controlplane"
 	"weir/controlplane/api"
+	"weir/controlplane/quarantine"
 	"weir/internal/weirtest"
 	"weir/journal"
 	"weir/sinks"
@@ -337,6 +338,9 @@ func TestQuarantine(t *testing.T) {
 	}
 	if got := get[api.ReadAnswer](w, "GET", "read/acmeCo/orders?key=x", ""); len(got.Documents) != 1 || string(got.Documents[0].Document) != `{"id":"x","n":1}` {
 		t.Errorf("in the collection: %+v", got)
+	}
+	if n, err := quarantine.Count(t.Context(), w.conn); n != 1 || err != nil {
+		t.Errorf("%d are left, %v", n, err)
 	}
 	rest := get[api.QuarantineAnswer](w, "GET", "quarantine", "")
 	if len(rest.Entries) != 1 || rest.More {

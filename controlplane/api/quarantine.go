@@ -20,6 +20,11 @@ func (s *Service) Quarantine(ctx context.Context, r QuarantineRequest) (Quaranti
 	return a, err
 }
 
+// InQuarantine gives how many documents are put aside now.
+func (s *Service) InQuarantine(ctx context.Context) (uint64, error) {
+	return quarantine.Count(ctx, s.conn)
+}
+
 func quarantined(e quarantine.Entry) Quarantined {
 	return Quarantined{
 		ID: e.ID, Time: e.Time, Collection: e.Collection, Task: e.Task, By: e.By, Rule: e.Rule, Pointer: e.Pointer, Reason: e.Reason,

@@ -146,6 +146,16 @@ func Groups(ctx context.Context, conn *journal.Conn, f Filter) ([]Group, error) 
 	return groups, err
 }
 
+// Count gives how many documents there are, without reading them: one in parts
+// counts as its parts do.
+func Count(ctx context.Context, conn *journal.Conn) (uint64, error) {
+	info, err := conn.StreamInfo(ctx, collection.BadStream)
+	if errors.Is(err, journal.ErrNoStream) {
+		return 0, nil
+	}
+	return info.Messages, err
+}
+
 // Get gives one document. ErrNoEntry when it is not there.
 func Get(ctx context.Context, conn *journal.Conn, id uint64) (Document, error) {
 	m, err := conn.Get(ctx, collection.BadStream, id)

@@ -15,9 +15,9 @@ var looked = []struct {
 	name, path string
 	texts      []string
 }{
-	{"tasks", "/", []string{"failed", "acmeCo/warehouse", "expected number, but got string", "paused by ops@acmeCo", "behind"}},
+	{"tasks", "/", []string{"failed", "acmeCo/warehouse", "expected number, but got string", "paused by ops@acmeCo", "behind", "2 quarantined"}},
 	{"flow", "/graph", []string{"warehouse", "materialization"}},
-	{"task-failed", "/tasks/materialization/acmeCo/warehouse", []string{"Why it stands still", "invalid-document", "/amount", "What to do", "12,50", "task failed", "flow.yaml:42"}},
+	{"task-failed", "/tasks/materialization/acmeCo/warehouse", []string{"Why it stands still", "invalid-document", "/amount", "What to do", "12,50", "waiting for less than a second", "task failed", "flow.yaml:42"}},
 	{"task-paused", "/tasks/capture/acmeCo/refunds-in", []string{"Paused by ops@acmeCo", "their API is being migrated", "Resume"}},
 	{"task-running", "/tasks/derivation/acmeCo/paid-orders", []string{"120k", "Transforms", "Pause"}},
 	{"collections", "/collections", []string{"acmeCo/customer-totals", "derived", "120.3k"}},
@@ -65,6 +65,8 @@ func TestPagesInChromium(t *testing.T) {
 	t.Run("live", func(t *testing.T) { testLive(t, browser) })
 	t.Run("tail", func(t *testing.T) { testTail(t, browser) })
 	t.Run("hidden", func(t *testing.T) { testHidden(t, browser) })
+	t.Run("lists", func(t *testing.T) { testLists(t, browser) })
+	t.Run("seek", func(t *testing.T) { testSeek(t, browser) })
 	t.Run("used", func(t *testing.T) { testUsed(t, browser) })
 	t.Run("keys", func(t *testing.T) { testKeys(t, browser) })
 	t.Run("away", func(t *testing.T) { testAway(t, browser) })

@@ -1,11 +1,13 @@
 package ui
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +23,14 @@ type docRow struct {
 	Time   time.Time
 	Key    string // what the subject says of it
 	Shown  shownDocument
+	Line   string // its beginning, on one line
 	Raw    string // path of the whole document
 	Anchor string
+	Open   bool // all of it is shown
 }
+
+// seekBy is a way to seek documents.
+type seekBy struct{ By, Words, Example string }
 
 // collectionView is the page of a collection.
 type collectionView struct {
@@ -46,7 +53,11 @@ func (u *UI) collections(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return u.show(v, "collections", frame{Title: "Collections", Section: "collections", Page: all})
+	return u.show(v, "collections", frame{Title: "Collections", Section: "collections", Events: "/events/collections", Page: all})
+}
+
+func (u *UI) collectionsEvents(v *visit, s *stream) error {
+	return u.listed(v, s, "collections", func(v *visit) (any, error) { return u.o.Reads.Collections(v.r.Context()) })
 }
 
 func (u *UI) collection(v *visit) error {
@@ -89,21 +100,36 @@ func seek(name, by, value string) api.ReadRequest {
 }
 
 // keyOf reads a key as people write one: its only component, or a JSON list of
-// them.
+// them. A list of none is such a component, too: it must not mean any key.
 func keyOf(value string) []string {
 	var list []json.RawMessage
-	if json.Unmarshal([]byte(value), &list) != nil {
+	if json.Unmarshal([]byte(value), &list) != nil || len(list) == 0 {
 		return []string{value}
 	}
 	components := make([]string, len(list))
 	for i, of := range list {
 		components[i] = string(of)
-		var text string
-		if json.Unmarshal(of, &text) == nil {
-			components[i] = text
-		}
 	}
 	return components
+}
+
+// Seeks are the ways to seek documents of this collection.
+func (c *collectionView) Seeks() []seekBy {
+	key := "a value of " + strings.Join(c.Key, "")
+	if len(c.Key) > 1 {
+		parts := make([]string, len(c.Key))
+		for i, pointer := range c.Key {
+			parts[i] = strconv.Quote(pointer[strings.LastIndexByte(pointer, '/')+1:])
+		}
+		key = "[" + strings.Join(parts, ", ") + "]"
+	}
+	return []seekBy{{"key", "key", key}, {"time", "time", "15m, 2h, 3d or 2026-11-26T08:30:00Z"}, {"seq", "sequence", count64(c.First) + " to " + count64(c.End)}}
+}
+
+// Example is how the way that is chosen is written.
+func (c *collectionView) Example() string {
+	all := c.Seeks()
+	return all[max(slices.IndexFunc(all, func(s seekBy) bool { return s.By == c.By }), 0)].Example
 }
 
 // fill reads the documents of the page. The newest stand first when it lives.
@@ -120,6 +146,9 @@ func (u *UI) fill(ctx context.Context, c *collectionView, r api.ReadRequest) err
 			c.Rows = append(c.Rows, row)
 		}
 	}
+	if !c.Live && len(c.Rows) > 0 {
+		c.Rows[0].Open = c.By == "seq" || len(c.Rows) == 1 // what was meant
+	}
 	c.last = max(a.Next, 1) - 1
 	if a.More {
 		c.Next = c.Path + seekQuery("seq", count64(a.Next))
@@ -129,9 +158,20 @@ func (u *UI) fill(ctx context.Context, c *collectionView, r api.ReadRequest) err
 
 func rowOf(name string, d api.Document) docRow {
 	return docRow{
-		Seq: d.Seq, Time: d.Time, Key: keyText(d.Subject), Shown: showDocument(d.Raw(), ""),
+		Seq: d.Seq, Time: d.Time, Key: keyText(d.Subject), Shown: showDocument(d.Raw(), ""), Line: lineOf(d.Raw()),
 		Raw: "/raw/" + count64(d.Seq) + entityPath("", name)[1:], Anchor: "d" + count64(d.Seq),
 	}
+}
+
+// lineOf is the beginning of a document on one line.
+func lineOf(raw []byte) string {
+	const most = 300
+	var b bytes.Buffer
+	if len(raw) > maxShown || json.Compact(&b, raw) != nil {
+		b.Reset()
+		b.Write(raw[:min(len(raw), maxShown)])
+	}
+	return short(spelled(strings.ToValidUTF8(b.String(), "\uFFFD")), most)
 }
 
 // keyText is what a document's subject says behind the collection and its

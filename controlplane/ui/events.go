@@ -16,6 +16,7 @@ import (
 const (
 	beat         = 15 * time.Second // between signs of life, for proxies
 	writeTimeout = 30 * time.Second // of one event
+	listPause    = 5 * time.Second  // between two readings of a list that is followed
 	mostRows     = 200              // of a list that grows, in the browser
 )
 
@@ -134,14 +135,32 @@ func (u *UI) regions(ctx context.Context, s *stream, page string, render func(sn
 			return err
 		}
 		for _, part := range parts {
-			html, err := u.pages.fragment(page, part, data)
-			if err != nil {
-				return err
-			}
-			if err := s.region(part, html); err != nil {
+			if err := u.region(s, page, part, data); err != nil {
 				return err
 			}
 		}
-		return nil
+		return u.region(s, page, "in-quarantine", now.quarantined)
+	})
+}
+
+func (u *UI) region(s *stream, page, part string, data any) error {
+	html, err := u.pages.fragment(page, part, data)
+	if err != nil {
+		return err
+	}
+	return s.region(part, html)
+}
+
+// listed follows a page whose list is read anew now and then: it costs more than
+// a look at the tasks.
+func (u *UI) listed(v *visit, s *stream, page string, read func(*visit) (any, error)) error {
+	var next time.Time
+	return u.regions(v.r.Context(), s, page, func(now snapshot) (any, []string, error) {
+		if now.at.Before(next) {
+			return nil, nil, nil
+		}
+		next = now.at.Add(listPause)
+		data, err := read(v)
+		return data, []string{"list"}, err
 	})
 }

@@ -31,6 +31,7 @@ type world struct {
 	moved chan struct{} // closed when documents or lines of a log came
 	docs  []api.Document
 	lines []api.LogLine
+	held  []uint64 // in quarantine
 
 	following int      // events that a browser is sent now
 	asked     []string // their paths, with queries
@@ -39,11 +40,11 @@ type world struct {
 
 func newWorld() *world {
 	now := time.Now().UTC()
-	w := &world{moved: make(chan struct{}), lines: lines()}
+	w := &world{moved: make(chan struct{}), lines: lines(), held: []uint64{7, 12}}
 	retry := now.Add(40 * time.Second)
 	w.tasks = []api.Task{
 		{Kind: api.KindInbox, Name: "acmeCo/orders", State: api.StateRunning, Since: now, Writes: []string{"acmeCo/orders"}},
-		{Kind: api.KindDerivation, Name: "acmeCo/paid-orders", State: api.StateRunning, Since: now.Add(-time.Hour), Reads: []string{"acmeCo/orders"}, Writes: []string{"acmeCo/paid-orders"}, In: 120_000, InBytes: 31_000_000, Out: 60_000, OutBytes: 9_000_000, Txns: 812, Worker: "77b2c7afcdb3b44f0b", Positions: map[string]uint64{"fromOrders.v0/0-1/acmeCo/orders": 120_310}},
+		{Kind: api.KindDerivation, Name: "acmeCo/paid-orders", State: api.StateRunning, Since: now.Add(-time.Hour), Reads: []string{"acmeCo/orders"}, Writes: []string{"acmeCo/paid-orders"}, Quarantined: 2, In: 120_000, InBytes: 31_000_000, Out: 60_000, OutBytes: 9_000_000, Txns: 812, Worker: "77b2c7afcdb3b44f0b", Positions: map[string]uint64{"fromOrders.v0/0-1/acmeCo/orders": 120_310}},
 		{Kind: api.KindDerivation, Name: "acmeCo/customer-totals", State: api.StateRunning, Since: now.Add(-3 * 24 * time.Hour), Lag: 42_118, LagSeconds: 95, In: 77_000, Out: 3_000, Reads: []string{"acmeCo/orders", "acmeCo/refunds"}, Writes: []string{"acmeCo/customer-totals"}},
 		{Kind: api.KindCapture, Name: "acmeCo/refunds-in", State: api.StatePaused, Since: now.Add(-time.Hour), Why: &api.Why{Code: "paused", Message: "paused by ops@acmeCo: their API is being migrated", Fix: "resume it"}, Endpoint: "http", Writes: []string{"acmeCo/refunds"}, Out: 811},
 		{Kind: api.KindMaterialization, Name: "acmeCo/warehouse", State: api.StateFailed, Since: now.Add(-10 * time.Minute), Endpoint: "postgres", Reads: []string{"acmeCo/paid-orders", "acmeCo/customer-totals"}, Lag: 311, In: 4_000, Out: 3_999, Why: &api.Why{
@@ -139,7 +140,7 @@ func (w *world) task(_ context.Context, kind, name string) (api.Details, error) 
 				d.Paused = &api.Paused{At: t.Since, By: "ops@acmeCo", Why: "their API is being migrated"}
 			}
 			for _, r := range t.Reads {
-				d.Bindings = append(d.Bindings, api.Binding{Name: strings.TrimPrefix(r, "acmeCo/"), Source: r, Position: 4010, Load: api.Load{In: 4_000, Lag: t.Lag, LagSeconds: t.LagSeconds}, How: "by /customer"})
+				d.Bindings = append(d.Bindings, api.Binding{Name: strings.TrimPrefix(r, "acmeCo/"), Source: r, Target: strings.Join(t.Writes, ""), Position: 4010, Load: api.Load{In: 4_000, Lag: t.Lag, LagSeconds: t.LagSeconds}, How: "by /customer"})
 			}
 			return d, w.check()
 		}
@@ -207,6 +208,8 @@ func (w *world) read(_ context.Context, r api.ReadRequest) (api.ReadAnswer, erro
 				a.Documents = append(a.Documents, d)
 			}
 		}
+	default: // from the beginning
+		a.Documents, a.More = w.docs[:min(len(w.docs), r.Limit)], true
 	}
 	return a, w.check()
 }
@@ -279,8 +282,8 @@ func (w *world) pages(t *testing.T) string {
 	u := ui.New(ui.Options{
 		Reads: ui.Reads{
 			Tasks: w.list, Task: w.task, Collections: w.collections, Collection: w.collection, Documents: w.read, Document: w.document, Follow: w.follow, Logs: w.logs,
-			FollowLogs: w.followLogs,
-			Quarantine: w.quarantine, Quarantined: w.quarantined, Publications: w.publications, Publication: w.publication, PlanRevert: w.plan,
+			FollowLogs:   w.followLogs,
+			InQuarantine: w.inQuarantine, Quarantine: w.quarantine, Quarantined: w.quarantined, Publications: w.publications, Publication: w.publication, PlanRevert: w.plan,
 			Connected: func() (string, bool) { w.mu.Lock(); defer w.mu.Unlock(); return "nats://127.0.0.1:4222", !w.away },
 		},
 		Acts: ui.Acts{
@@ -292,6 +295,7 @@ func (w *world) pages(t *testing.T) string {
 			},
 			Retry: w.retry,
 			Drop: func(_ context.Context, r api.EntryRequest) (api.DoneAnswer, error) {
+				w.release(r.ID)
 				return api.DoneAnswer{}, w.act(fmt.Sprintf("drop %d", r.ID))
 			},
 			Revert: func(_ context.Context, r api.RevertRequest) (api.RevertAnswer, error) {
@@ -348,12 +352,28 @@ const (
 func (w *world) quarantine(_ context.Context, r api.QuarantineRequest) (api.QuarantineAnswer, error) {
 	a := api.QuarantineAnswer{Entries: []api.Quarantined{}}
 	if r.Task != "nobody" {
-		for _, id := range []uint64{7, 12} {
+		w.mu.Lock()
+		held := slices.Clone(w.held)
+		w.mu.Unlock()
+		for _, id := range held {
 			d, _ := w.quarantined(context.Background(), api.EntryRequest{ID: id})
 			a.Entries = append(a.Entries, d.Quarantined)
 		}
 	}
 	return a, w.check()
+}
+
+func (w *world) inQuarantine(context.Context) (uint64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return uint64(len(w.held)), w.check()
+}
+
+// release takes a document out of quarantine.
+func (w *world) release(id uint64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.held = slices.DeleteFunc(w.held, func(of uint64) bool { return of == id })
 }
 
 func (w *world) quarantined(_ context.Context, r api.EntryRequest) (api.QuarantinedDocument, error) {
@@ -374,6 +394,7 @@ func (w *world) quarantined(_ context.Context, r api.EntryRequest) (api.Quaranti
 func (w *world) retry(_ context.Context, r api.RetryRequest) (api.RetryAnswer, error) {
 	_ = w.act(fmt.Sprintf("retry %d %s", r.ID, r.Document))
 	if strings.Contains(string(r.Document), `"qty": 2`) {
+		w.release(r.ID)
 		return api.RetryAnswer{Done: true, Action: "published", Seq: 70}, nil
 	}
 	return api.RetryAnswer{Action: "stays in quarantine", Reason: `expected integer, but got string "two"`, Pointer: "/items/0/qty", Rule: "type"}, nil

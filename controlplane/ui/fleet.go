@@ -38,7 +38,18 @@ type fleetRow struct {
 	State   string
 	InRate  float64
 	OutRate float64
+	Held    uint64 // documents that it put aside and that may still be there
 	Spark   template.HTML
+}
+
+// rank orders rows by what needs somebody: a task that puts documents aside
+// runs, but not as it should.
+func (r *fleetRow) rank() int {
+	rank := 2 * slices.Index(urgency, r.State)
+	if r.State == api.StateRunning && r.Held > 0 {
+		rank--
+	}
+	return rank
 }
 
 // tally is how many tasks are in a state.
@@ -51,7 +62,6 @@ type tally struct {
 type fleetView struct {
 	Rows    []fleetRow
 	Tallies []tally
-	Alarm   bool // something needs somebody
 }
 
 func fleetOf(now snapshot) fleetView {
@@ -59,20 +69,19 @@ func fleetOf(now snapshot) fleetView {
 	counts := map[string]int{}
 	for _, t := range now.tasks {
 		past := now.past[taskKey(t.Kind, t.Name)]
-		row := fleetRow{Task: t, State: stateOf(t), InRate: rate(past, inOf), OutRate: rate(past, outOf)}
+		row := fleetRow{Task: t, State: stateOf(t), InRate: rate(past, inOf), OutRate: rate(past, outOf), Held: min(t.Quarantined, now.quarantined)}
 		row.Spark = spark(past, now.at, busier(t))
 		counts[row.State]++
 		v.Rows = append(v.Rows, row)
 	}
 	slices.SortStableFunc(v.Rows, func(a, b fleetRow) int {
-		return cmp.Or(cmp.Compare(slices.Index(urgency, a.State), slices.Index(urgency, b.State)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
+		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 	})
 	for _, s := range urgency {
 		if counts[s] > 0 {
 			v.Tallies = append(v.Tallies, tally{s, counts[s]})
 		}
 	}
-	v.Alarm = counts[api.StateFailed]+counts[api.StateRetrying] > 0
 	return v
 }
 
@@ -92,11 +101,10 @@ func (u *UI) snapshotNow(v *visit) (snapshot, error) {
 	if now.err == nil && time.Since(now.at) < 2*idle {
 		return now, nil
 	}
-	tasks, err := u.o.Reads.Tasks(v.r.Context())
-	if err != nil {
-		return snapshot{}, err
-	}
-	return snapshot{at: time.Now(), tasks: tasks, past: now.past}, nil
+	past := now.past
+	now, err := u.o.Reads.look(v.r.Context())
+	now.past = past
+	return now, err
 }
 
 func (u *UI) fleet(v *visit) error {

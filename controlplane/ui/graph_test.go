@@ -77,6 +77,20 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// A key is what was typed, and never any key.
+func TestKeyOf(t *testing.T) {
+	for value, want := range map[string]string{"ord-1": "ord-1", "null": "null", "[]": "[]", "7": "7", `["a", 7]`: `"a" 7`, `["a", null]`: `"a" null`, "[x": "[x"} {
+		if got := strings.Join(keyOf(value), " "); got != want {
+			t.Errorf("%s: %s", value, got)
+		}
+	}
+	c := collectionView{}
+	c.Key = []string{"/customer", "/at/day"}
+	if got := c.Example(); got != `["customer", "day"]` {
+		t.Error(got)
+	}
+}
+
 func TestSchemaTree(t *testing.T) {
 	const text = `{"$defs":{"money":{"type":"number","minimum":0,"description":"in euros"}},"type":"object","required":["id"],
 		"properties":{"id":{"type":"string","format":"uuid"},"total":{"$ref":"#/$defs/money"},"self":{"$ref":"#"},"tags":{"type":"array","items":{"type":["string","null"]}},"odd":{"oneOf":[{"type":"integer"},{"const":"x"}]}},

@@ -35,9 +35,12 @@ func showDocument(raw []byte, pointer string) shownDocument {
 	return s
 }
 
-// escape makes text of any bytes. Control characters, which would be invisible
-// or change what stands around them, are spelled.
-func escape(text string) string {
+// escape makes HTML of any text.
+func escape(text string) string { return html.EscapeString(spelled(text)) }
+
+// spelled spells control characters, which would be invisible or change what
+// stands around them.
+func spelled(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		if (r < ' ' && r != '\n' && r != '\t') || r == 127 || (r >= 0x200e && r <= 0x200f) || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069) {
@@ -46,7 +49,7 @@ func escape(text string) string {
 		}
 		b.WriteRune(r)
 	}
-	return html.EscapeString(b.String())
+	return b.String()
 }
 
 // painter writes the tokens of a JSON text as HTML. It changes none of them:

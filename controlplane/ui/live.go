@@ -25,17 +25,28 @@ type sample struct {
 
 // snapshot is what the tasks did at a time.
 type snapshot struct {
-	at    time.Time
-	tasks []api.Task
-	past  map[string][]sample // by taskKey, oldest first; not to be changed
-	err   error               // why the tasks are not known
+	at          time.Time
+	tasks       []api.Task
+	quarantined uint64              // documents in quarantine
+	past        map[string][]sample // by taskKey, oldest first; not to be changed
+	err         error               // why the tasks are not known
+}
+
+// look reads what is so now. It has no past.
+func (r *Reads) look(ctx context.Context) (snapshot, error) {
+	tasks, err := r.Tasks(ctx)
+	if err != nil {
+		return snapshot{}, err
+	}
+	quarantined, err := r.InQuarantine(ctx)
+	return snapshot{at: time.Now(), tasks: tasks, quarantined: quarantined}, err
 }
 
 func taskKey(kind, name string) string { return kind + "/" + name }
 
 // live looks at the tasks again and again, and keeps what is needed for rates.
 type live struct {
-	read func(ctx context.Context) ([]api.Task, error)
+	read func(ctx context.Context) (snapshot, error)
 	wake chan struct{} // somebody began to watch
 
 	mu       sync.Mutex
@@ -44,7 +55,7 @@ type live struct {
 	changed  chan struct{} // closed with each new snapshot
 }
 
-func newLive(read func(ctx context.Context) ([]api.Task, error)) *live {
+func newLive(read func(ctx context.Context) (snapshot, error)) *live {
 	return &live{read: read, wake: make(chan struct{}, 1), changed: make(chan struct{}), now: snapshot{past: map[string][]sample{}}}
 }
 
@@ -77,12 +88,12 @@ func (l *live) watched() bool {
 func (l *live) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	tasks, err := l.read(ctx)
+	next, err := l.read(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	next := snapshot{at: time.Now(), tasks: tasks, past: l.now.past, err: err}
+	next.past, next.err = l.now.past, err
 	if err == nil {
-		next.past = remember(l.now.past, tasks, next.at)
+		next.past = remember(l.now.past, next.tasks, next.at)
 	}
 	l.now = next
 	close(l.changed)

@@ -2,6 +2,7 @@ package ui_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func testTail(t *testing.T, browser *browsertest.Browser) {
 	w.come(5000)
 	tab.Await("the newest document", `document.querySelector("#documents article").id === "d5061"`)
 	tab.AwaitText("more not shown: from sequence")
+	tab.AwaitText("more just now, not shown")
 	tab.Check()
 	tab.Shot("collection-busy")
 	tab.Press("h")
@@ -62,6 +64,68 @@ func testHidden(t *testing.T, browser *browsertest.Browser) {
 	if got := strings.Join(w.asked, " "); got != path+"3 "+path+"4" {
 		t.Errorf("asked for %s", got)
 	}
+}
+
+// Documents that are put aside are seen from every page, and lists follow.
+func testLists(t *testing.T, browser *browsertest.Browser) {
+	w := newWorld()
+	at := w.pages(t)
+	tab := browser.Tab(t, at, browsertest.Looks[0])
+	tab.Open(at)
+	tab.Await("how many are in quarantine", `document.querySelector("#in-quarantine").textContent.trim() === "2"`)
+	rows := strings.Fields(tab.Value(`[...document.querySelectorAll("#tasks tbody th a[data-row]")].map(a => a.textContent).join(" ")`))
+	if aside, runs := slices.Index(rows, "acmeCo/paid-orders"), slices.Index(rows, "acmeCo/orders"); aside > runs || aside < slices.Index(rows, "acmeCo/customer-totals") {
+		t.Errorf("the task that puts documents aside stands in %v", rows)
+	}
+	tab.Click(`a[href="/quarantine?task=acmeCo%2fpaid-orders"]`)
+	tab.Await("the page to live", isLive+` && location.pathname === "/quarantine"`)
+	if lines := tab.Value(`[...document.querySelectorAll("#list a")].filter(a => a.textContent === "acmeCo/orders").map(a => a.getClientRects().length).join()`); lines != "1,1" {
+		t.Errorf("names of collections stand on %s lines", lines)
+	}
+	w.release(12)
+	tab.Await("the list without it", `document.querySelector("#in-quarantine").textContent.trim() === "1" && document.querySelectorAll("#list tbody tr").length === 1`)
+	for _, path := range []string{"/collections", "/publications"} {
+		tab.Open(at + path)
+		tab.Await("the page to live", isLive)
+	}
+	tab.Open(at + "/help")
+	if got := tab.Value(`getComputedStyle(document.getElementById("live")).display`); got != "none" {
+		t.Errorf("an empty line in the footer is shown: %s", got)
+	}
+}
+
+// Seeking finds what was meant or nothing, and documents stand on one line until
+// they are opened.
+func testSeek(t *testing.T, browser *browsertest.Browser) {
+	w := newWorld()
+	at := w.pages(t)
+	tab := browser.Tab(t, at, browsertest.Looks[0])
+	for _, key := range []string{"null", "[]"} {
+		tab.Open(at + "/collections/acmeCo/orders?by=key&value=" + key)
+		tab.AwaitText("There is none here.")
+	}
+	tab.Open(at + "/collections/acmeCo/orders?by=key&value=ord-5")
+	if open := tab.Value(`document.querySelectorAll("#documents details[open]").length`); open != "1" {
+		t.Errorf("%s documents are open", open)
+	}
+	tab.Open(at + "/collections/acmeCo/orders")
+	tab.Await("the page to live", isLive)
+	example := `document.getElementById("value").placeholder`
+	for by, want := range map[string]string{"time": "15m, 2h, 3d or 2026-11-26T08:30:00Z", "seq": "1 to 120310", "key": "a value of /id"} {
+		tab.Value(fmt.Sprintf(`(s => { s.value = %q; s.dispatchEvent(new Event("change")); })(document.getElementById("by"))`, by))
+		if got := tab.Value(example); got != want {
+			t.Errorf("by %s: %s", by, got)
+		}
+	}
+	if tall := tab.Value(`[...document.querySelectorAll("#documents article")].filter(a => a.getBoundingClientRect().height > 40).length`); tall != "0" {
+		t.Errorf("%s documents take more than a line", tall)
+	}
+	tab.Click("#d60 summary")
+	w.come(1)
+	tab.Await("that it waits for the reader", `document.getElementById("held").textContent.startsWith("1 new")`)
+	tab.Shot("collection-open")
+	tab.Click("#d60 summary")
+	tab.Await("what waited", `document.querySelector("#documents article").id === "d62"`)
 }
 
 // awaitFollowing waits until browsers have so many connections for events.

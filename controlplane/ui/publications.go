@@ -9,11 +9,20 @@ import (
 const listedPublications = 100
 
 func (u *UI) publications(v *visit) error {
-	a, err := u.o.Reads.Publications(v.r.Context(), api.HistoryRequest{Catalog: v.r.URL.Query().Get("catalog"), Limit: listedPublications})
+	all, err := u.publicationsNow(v)
 	if err != nil {
 		return err
 	}
-	return u.show(v, "publications", frame{Title: "Publications", Section: "publications", Page: a.Publications})
+	return u.show(v, "publications", frame{Title: "Publications", Section: "publications", Events: "/events" + v.r.URL.RequestURI(), Page: all})
+}
+
+func (u *UI) publicationsEvents(v *visit, s *stream) error {
+	return u.listed(v, s, "publications", func(v *visit) (any, error) { return u.publicationsNow(v) })
+}
+
+func (u *UI) publicationsNow(v *visit) ([]api.Publication, error) {
+	a, err := u.o.Reads.Publications(v.r.Context(), api.HistoryRequest{Catalog: v.r.URL.Query().Get("catalog"), Limit: listedPublications})
+	return a.Publications, err
 }
 
 func (u *UI) publication(v *visit) error {

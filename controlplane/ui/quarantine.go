@@ -20,20 +20,32 @@ type quarantineView struct {
 }
 
 func (u *UI) quarantine(v *visit) error {
+	view, err := u.quarantineNow(v)
+	if err != nil {
+		return err
+	}
+	return u.show(v, "quarantine", frame{Title: "Quarantine", Section: "quarantine", Events: "/events" + v.r.URL.RequestURI(), Page: view})
+}
+
+func (u *UI) quarantineEvents(v *visit, s *stream) error {
+	return u.listed(v, s, "quarantine", func(v *visit) (any, error) { return u.quarantineNow(v) })
+}
+
+func (u *UI) quarantineNow(v *visit) (*quarantineView, error) {
 	q := v.r.URL.Query()
 	after, _ := strconv.ParseUint(q.Get("after"), 10, 64) // 0: from the beginning
-	view := quarantineView{Collection: q.Get("collection"), Task: q.Get("task"), Rule: q.Get("rule"), Done: doneWords[q.Get("done")]}
+	view := &quarantineView{Collection: q.Get("collection"), Task: q.Get("task"), Rule: q.Get("rule"), Done: doneWords[q.Get("done")]}
 	var err error
 	view.QuarantineAnswer, err = u.o.Reads.Quarantine(v.r.Context(), api.QuarantineRequest{Collection: view.Collection, Task: view.Task, Rule: view.Rule, After: after, Limit: listedEntries})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if n := len(view.Entries); view.More && n > 0 {
 		q.Set("after", count64(view.Entries[n-1].ID))
 		q.Del("done")
 		view.Next = "/quarantine?" + q.Encode()
 	}
-	return u.show(v, "quarantine", frame{Title: "Quarantine", Section: "quarantine", Page: view})
+	return view, nil
 }
 
 // doneWords say what was done, by the word in the address that follows it.

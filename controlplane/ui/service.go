@@ -24,6 +24,7 @@ func ReadsOf(s *api.Service) Reads {
 		FollowLogs: s.FollowLogs,
 		Connected:  s.Connected,
 
+		InQuarantine: s.InQuarantine,
 		Quarantine:   s.Quarantine,
 		Quarantined:  s.Quarantined,
 		Publications: s.Publications,

@@ -26,6 +26,7 @@ type Reads struct {
 	FollowLogs func(ctx context.Context, kind, task string, after uint64, each func(api.LogLine) error) error
 	Connected  func() (server string, connected bool)
 
+	InQuarantine func(ctx context.Context) (uint64, error) // how many documents
 	Quarantine   func(ctx context.Context, q api.QuarantineRequest) (api.QuarantineAnswer, error)
 	Quarantined  func(ctx context.Context, q api.EntryRequest) (api.QuarantinedDocument, error)
 	Publications func(ctx context.Context, q api.HistoryRequest) (api.HistoryAnswer, error)
@@ -62,7 +63,7 @@ const readTimeout = 10 * time.Second
 
 // New makes the pages. Run must be called for them to live.
 func New(o Options) *UI {
-	return &UI{o: o, pages: parsePages(), live: newLive(o.Reads.Tasks)}
+	return &UI{o: o, pages: parsePages(), live: newLive(o.Reads.look)}
 }
 
 // Run looks at the tasks until the context ends: more often while somebody
@@ -99,6 +100,9 @@ func (u *UI) Mount(handle, open func(pattern string, h http.Handler)) {
 		"GET /events/graph":                  u.graphEvents,
 		"GET /events/tasks/{kind}/{name...}": u.taskEvents,
 		"GET /events/collections/{name...}":  u.collectionEvents,
+		"GET /events/collections":            u.collectionsEvents,
+		"GET /events/quarantine":             u.quarantineEvents,
+		"GET /events/publications":           u.publicationsEvents,
 	} {
 		handle(pattern, u.events(follow))
 	}

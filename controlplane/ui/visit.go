@@ -72,6 +72,7 @@ type frame struct {
 	Server  string // NATS
 	Here    string // path and query of this page
 	Query   string // of the search
+	Held    uint64 // documents in quarantine
 	Page    any    // what the page itself shows
 	Trouble *trouble
 }
@@ -138,6 +139,8 @@ func (u *UI) explain(err error) *trouble {
 func (u *UI) show(v *visit, page string, f frame) error {
 	f.Version, f.Here, f.Query = u.o.Version, v.r.URL.RequestURI(), v.r.URL.Query().Get("q")
 	f.Server, _ = u.o.Reads.Connected()
+	now, _ := u.live.latest()
+	f.Held = now.quarantined
 	f.Theme = themeOf(v.r)
 	var b bytes.Buffer
 	if err := u.pages[page].ExecuteTemplate(&b, "frame.html", f); err != nil {

@@ -18,9 +18,10 @@
   let held = false;
   let pressed = null; // what a pointer is down on
 
-  // A list that is scrolled away from its new rows is being read.
+  // A list that is scrolled away from its new rows, or has a document open, is
+  // being read.
   const isRead = (list) => list.dataset.grow === "top"
-    ? list.scrollTop > 8
+    ? list.scrollTop > 8 || list.querySelector("details[open]")
     : list.scrollHeight - list.scrollTop - list.clientHeight > 24;
 
   const parse = (html) => {
@@ -72,7 +73,7 @@
     came += event.came;
     let many = waiting.reduce((sum, e) => sum + e.many, 0);
     while (many - waiting[0].many >= event.most) many -= waiting.shift().many;
-    show(byId("held"), `${came} new; ${held ? "press h to go on" : "scroll up to see them"}`);
+    show(byId("held"), `${came} new; ${held ? "press h to go on" : "scroll up and close what is open to see them"}`);
   }
 
   function grow(event) {
@@ -80,7 +81,11 @@
     if (!list) return;
     event.rows = parse(event.html).content;
     if (list.dataset.grow === "top" && (held || isRead(list))) wait(event);
-    else add(list, event);
+    else {
+      const skipped = event.came - event.rows.querySelectorAll("article").length;
+      show(byId("skipped"), skipped > 0 ? `${skipped} more just now, not shown` : "");
+      add(list, event);
+    }
   }
 
   function release() {
@@ -213,7 +218,10 @@
     keys[e.key]();
   });
 
-  byId("documents")?.addEventListener("scroll", (e) => { if (!held && !isRead(e.target)) release(); });
+  const documents = byId("documents");
+  for (const how of ["scroll", "toggle"]) documents?.addEventListener(how, () => { if (!held && !isRead(documents)) release(); }, true);
+  const by = byId("by");
+  by?.addEventListener("change", () => { byId("value").placeholder = by.selectedOptions[0].dataset.example; });
   const button = byId("hold");
   if (button) {
     button.hidden = false;
