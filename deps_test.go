@@ -49,6 +49,7 @@ var layers = []layer{
 	{"catalog", 2, "files in, specs and errors out: pure, so that catalogs are checked without a server"},
 	{"schema", 1, "validation and reduction are functions of documents, used at every level above"},
 	{"document", 0, "everything stands on it"},
+	{"fault", 0, "what went wrong has a name wherever it is told"},
 	{"journal", 0, "it carries bytes, headers, subjects and positions, and knows nothing of ours"},
 	{"journal/server", 0, "a NATS server and its settings, for whoever starts one"},
 	{"controlplane/listener", 0, "who may come in is decided without knowing what is behind it"},
@@ -61,9 +62,11 @@ var layers = []layer{
 
 // Imports within one level, against the general rule.
 var sameLevel = map[string]map[string]string{
-	"sources": {"collection": "bindings are resolved from collections' keys and projections"},
-	"sinks":   {"collection": "bindings are resolved from collections' keys and projections"},
-	"tasklog": {"collection": "tasks are named in subjects as collections are"},
+	"journal":               {"fault": "its errors have codes, wherever they surface"},
+	"controlplane/listener": {"fault": "who is refused is told why by a code"},
+	"sources":               {"collection": "bindings are resolved from collections' keys and projections"},
+	"sinks":                 {"collection": "bindings are resolved from collections' keys and projections"},
+	"tasklog":               {"collection": "tasks are named in subjects as collections are"},
 	"derive/sqlite": {
 		"derive": "errors and changes of state are those of modules",
 		"sinks":  "parameters of lambdas are the fields of collections, which sinks describes",

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -70,7 +71,7 @@ func (l *loader) buildCollection(e *entry[collectionFile]) *builtCollection {
 			for below*2 < n {
 				below *= 2
 			}
-			l.errorf(f.At.must("partitions"), "", "the number of partitions is a power of two: %d or %d, not %d", below, below*2, n)
+			l.errorf(fault.WrongValue, f.At.must("partitions"), "a power of two from 1 to 1024", "the number of partitions is a power of two: %d or %d, not %d", below, below*2, n)
 		}
 	}
 	l.buildSchemas(b)
@@ -85,12 +86,12 @@ func (l *loader) keyPointer(p *place, text string, before []string) (document.Po
 		return nil, false
 	}
 	if text == "" {
-		l.errorf(p, "as in /id", "the whole document is no part of a key")
+		l.errorf(fault.Key, p, "as in /id", "the whole document is no part of a key")
 		return nil, false
 	}
 	pointer, ok := l.pointer(p, text)
 	if ok && slices.Contains(before, text) {
-		l.errorf(p, "", "%s is twice in the key", text)
+		l.errorf(fault.Duplicate, p, "leave one out", "%s is twice in the key", text)
 		return nil, false
 	}
 	return pointer, ok
@@ -106,11 +107,11 @@ func (l *loader) checkKeyTypes(p *place, text string, types schema.Types) bool {
 	names := wrong.Names()
 	switch {
 	case wrong == schema.AnyType&^allowed && types == schema.AnyType:
-		l.errorf(p, "give it the type boolean, integer or string", "%s can be of any type", text)
+		l.errorf(fault.KeyType, p, "give it the type boolean, integer or string", "%s can be of any type", text)
 	case len(names) == 0:
-		l.errorf(p, "give it the type boolean, integer or string", "no value is possible at %s", text)
+		l.errorf(fault.KeyType, p, "give it the type boolean, integer or string", "no value is possible at %s", text)
 	default:
-		l.errorf(p, "a key is made of booleans, integers and strings, or null instead of one", "%s can be of type %s", text, list(names))
+		l.errorf(fault.KeyType, p, "a key is made of booleans, integers and strings, or null instead of one", "%s can be of type %s", text, list(names))
 	}
 	return false
 }
@@ -140,7 +141,7 @@ func (l *loader) unknownIn(p *place, s side, name string, pointer document.Point
 		}
 		break
 	}
-	l.errorf(p, hint, "the %s of %s has no %s", s.name, name, pointer)
+	l.errorf(fault.UnknownLocation, p, hint, "the %s of %s has no %s", s.name, name, pointer)
 }
 
 func (l *loader) buildProjections(b *builtCollection) {
@@ -157,7 +158,7 @@ func (l *loader) buildProjections(b *builtCollection) {
 		b.spec.Projections[name] = Projection{Location: v.Location, Partition: v.Partition}
 		at := section.name(name)
 		if other, taken := folded[strings.ToLower(name)]; taken {
-			l.errorf(at, "names must differ in more than case", "the fields %s and %s are the same name", other, name)
+			l.errorf(fault.Duplicate, at, "names must differ in more than case", "the fields %s and %s are the same name", other, name)
 		}
 		folded[strings.ToLower(name)] = name
 		l.checkProjection(b, at, name, v)
@@ -166,7 +167,7 @@ func (l *loader) buildProjections(b *builtCollection) {
 
 func (l *loader) checkProjection(b *builtCollection, at *place, name string, v projection) {
 	if _, err := document.ParsePointer("/" + name); err != nil || name == "" || strings.HasPrefix(name, "/") {
-		l.errorf(at, "a pointer without the / at its beginning, or a name of your own", "%q is no name of a field", name)
+		l.errorf(fault.Name, at, "a pointer without the / at its beginning, or a name of your own", "%q is no name of a field", name)
 		return
 	}
 	if v.At == nil || v.At.node.kind != kindString {
@@ -184,7 +185,7 @@ func (l *loader) checkProjection(b *builtCollection, at *place, name string, v p
 	}
 	own, _ := document.ParsePointer("/" + name)
 	if _, exists := b.shape.Locate(own); exists >= schema.May && own.String() != pointer.String() {
-		l.errorf(at, "choose another name", "%s is the name of the field at /%s", name, name)
+		l.errorf(fault.Duplicate, at, "choose another name", "%s is the name of the field at /%s", name, name)
 	}
 }
 
@@ -212,9 +213,9 @@ func (l *loader) buildModule(f *moduleFile) *Module {
 	info, err := os.Stat(abs)
 	switch {
 	case err != nil:
-		l.errorf(at, l.nearestFile(abs), "%s: %s", f.Module, reasonOf(err))
+		l.errorf(fault.File, at, l.nearestFile(abs), "%s: %s", f.Module, reasonOf(err))
 	case !info.Mode().IsRegular():
-		l.errorf(at, "name the file", "%s is no regular file", f.Module)
+		l.errorf(fault.File, at, "name the file", "%s is no regular file", f.Module)
 	}
 	m.Path, m.File = abs, relative(at.file.base, abs)
 	return m
@@ -229,7 +230,7 @@ func (l *loader) buildCapture(e *entry[captureFile]) *Capture {
 	if at, ok := f.At.field("interval"); ok && at.node.kind == kindString {
 		c.Interval = f.Interval
 		if _, err := ParseInterval(f.Interval); err != nil {
-			l.errorf(at, "as in 30s, 5m, 2h or 1d", "%s", err)
+			l.errorf(fault.WrongValue, at, "as in 30s, 5m, 2h or 1d", "%s", err)
 		}
 	}
 	for i := range f.Bindings {
@@ -240,7 +241,7 @@ func (l *loader) buildCapture(e *entry[captureFile]) *Capture {
 			continue
 		}
 		if target := l.collection(at, b.Target); target != nil && target.entry.file.Derive != nil {
-			l.errorf(at, "capture into a collection of its own", "%s is derived: only its derivation writes it", b.Target)
+			l.errorf(fault.DerivedCollection, at, "capture into a collection of its own", "%s is derived: only its derivation writes it", b.Target)
 		}
 	}
 	return c

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -83,7 +84,7 @@ func (l *loader) compileBundle(ref schemaRef, known special) (schema.Source, *sc
 	for _, name := range Names(b.used) {
 		resources, err := known[name]()
 		if err != nil {
-			b.errorf(ref.At, "", "%s: %s", name, err)
+			b.errorf(fault.Schema, ref.At, "", "%s: %s", name, err)
 			return schema.Source{}, nil, false
 		}
 		maps.Copy(source.Resources, resources)
@@ -103,7 +104,7 @@ func (b *bundle) root(at *place) (*resource, string) {
 	}
 	name, fragment, err := splitFragment(at.node.text)
 	if err != nil {
-		b.errorf(at, "", "%q: %s", at.node.text, err)
+		b.errorf(fault.SchemaReference, at, "a file, and # with a pointer or an anchor in it", "%q: %s", at.node.text, err)
 		return nil, ""
 	}
 	abs, ok := b.localPath(at, name)
@@ -129,7 +130,7 @@ func (b *bundle) addFile(p *place, abs, name string) *resource {
 		return r
 	}
 	if b.loaded[abs] {
-		b.errorf(p, "move the schema into a file of its own", "%s is a file of the catalog, and may hold more than a schema should tell", name)
+		b.errorf(fault.SchemaReference, p, "move the schema into a file of its own", "%s is a file of the catalog, and may hold more than a schema should tell", name)
 		return nil
 	}
 	root := b.openFrom(p, abs, name)
@@ -190,7 +191,7 @@ func (b *bundle) identify(r *resource, p *place, base *url.URL) *url.URL {
 	}
 	u, err := base.Parse(id.node.text)
 	if err != nil {
-		b.errorf(id, "", "$id is no URL: %s", id.node.text)
+		b.errorf(fault.SchemaReference, id, "leave it out, or write a URL", "$id is no URL: %s", id.node.text)
 		return base
 	}
 	if u.Fragment != "" { // an anchor, as draft-07 and older spell it
@@ -228,7 +229,7 @@ func (b *bundle) resolve(ref reference) {
 	}
 	written, err := url.Parse(text)
 	if err != nil {
-		b.errorf(ref.at, "", "%q is no reference: it is no URL", text)
+		b.errorf(fault.SchemaReference, ref.at, "a file, and # with a pointer or an anchor in it", "%q is no reference: it is no URL", text)
 		return
 	}
 	u := ref.base.ResolveReference(written)
@@ -250,13 +251,13 @@ func (b *bundle) useSpecial(at *place, text string) {
 	name, _, _ := strings.Cut(text, "#")
 	switch {
 	case b.special == nil:
-		b.errorf(at, "use it in a readSchema beside a writeSchema, or write the schema out", "%s stands for a schema in a readSchema alone", name)
+		b.errorf(fault.SchemaReference, at, "use it in a readSchema beside a writeSchema, or write the schema out", "%s stands for a schema in a readSchema alone", name)
 	case b.special[name] == nil:
 		hint := "known are " + list(Names(b.special))
 		if near := nearest(name, Names(b.special)); near != "" {
 			hint = "did you mean " + near + "?"
 		}
-		b.errorf(at, hint, "there is no schema %s", name)
+		b.errorf(fault.SchemaReference, at, hint, "there is no schema %s", name)
 	default:
 		b.used[name] = true
 	}
@@ -271,13 +272,13 @@ func (b *bundle) open(ref reference, written, u *url.URL) (target, bool) {
 	case u.Host == "json-schema.org":
 		return target{}, false // a metaschema: the compiler has them
 	case written.IsAbs() || written.Host != "":
-		b.errorf(ref.at, "download it and name it relative to this file", "%s is a URL: only files of the catalog are read", written)
+		b.errorf(fault.SchemaReference, ref.at, "download it and name it relative to this file", "%s is a URL: only files of the catalog are read", written)
 		return target{}, false
 	case u.Scheme != fileScheme || u.RawQuery != "":
-		b.errorf(ref.at, "the $id above changes what relative references mean: leave it out", "%s leads to %s, which is no file of the catalog", written, u)
+		b.errorf(fault.SchemaReference, ref.at, "the $id above changes what relative references mean: leave it out", "%s leads to %s, which is no file of the catalog", written, u)
 		return target{}, false
 	case strings.HasPrefix(written.Path, "/"):
-		b.errorf(ref.at, "a path relative to this file", "%s is an absolute path", written.Path)
+		b.errorf(fault.SchemaReference, ref.at, "a path relative to this file", "%s is an absolute path", written.Path)
 		return target{}, false
 	}
 	r := b.addFile(ref.at, filepath.FromSlash(u.Path), written.Path)
@@ -303,17 +304,17 @@ func (b *bundle) fragment(at *place, in target, fragment string) bool {
 		} else if len(in.in.anchors) == 0 {
 			hint = "the file has no $anchor"
 		}
-		b.errorf(at, hint, "%s: there is no anchor %s", at.node.text, fragment)
+		b.errorf(fault.SchemaReference, at, hint, "%s: there is no anchor %s", at.node.text, fragment)
 		return false
 	}
 	pointer, err := document.ParsePointer(fragment)
 	if err != nil {
-		b.errorf(at, "", "%s: %s is no JSON pointer", at.node.text, fragment)
+		b.errorf(fault.SchemaReference, at, "as in #/$defs/id", "%s: %s is no JSON pointer", at.node.text, fragment)
 		return false
 	}
 	stop, ok := in.place.find(pointer)
 	if !ok {
-		b.errorf(at, stop.nearestMember(pointer, in.place), "%s: nothing is there", at.node.text)
+		b.errorf(fault.SchemaReference, at, stop.nearestMember(pointer, in.place), "%s: nothing is there", at.node.text)
 		return false
 	}
 	base, err := url.Parse(in.in.url)
@@ -357,28 +358,28 @@ func (r *resource) name(dir string) string {
 
 // reportCompile reports a schema that does not compile, at its line if that is known.
 func (b *bundle) reportCompile(at *place, dir string, err error) {
-	var fault *schema.CompileError
+	var one *schema.CompileError
 	var several schema.CompileErrors
 	switch {
 	case errors.As(err, &several):
-		for _, fault := range several {
-			b.reportFault(at, dir, fault)
+		for _, each := range several {
+			b.reportFault(at, dir, each)
 		}
-	case errors.As(err, &fault):
-		b.reportFault(at, dir, fault)
+	case errors.As(err, &one):
+		b.reportFault(at, dir, one)
 	default:
-		b.errorf(at, "", "the schema does not compile: %s", err)
+		b.errorf(fault.Schema, at, "", "the schema does not compile: %s", err)
 	}
 }
 
-func (b *bundle) reportFault(at *place, dir string, fault *schema.CompileError) {
+func (b *bundle) reportFault(at *place, dir string, failed *schema.CompileError) {
 	for _, r := range b.order {
-		if r.name(dir) != fault.URL {
+		if r.name(dir) != failed.URL {
 			continue
 		}
-		if pointer, err := document.ParsePointer(fault.Pointer); err == nil {
+		if pointer, err := document.ParsePointer(failed.Pointer); err == nil {
 			at, _ = r.place.find(pointer)
 		}
 	}
-	b.errorf(at, "", "the schema does not compile: %s", fault.Reason)
+	b.errorf(fault.Schema, at, "", "the schema does not compile: %s", failed.Reason)
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"weir/fault"
 )
 
 // ControlVersion is the format version of records of controls.
@@ -29,7 +31,7 @@ func DecodeControl(text []byte) (Control, error) {
 		return c, fmt.Errorf("record of a control: %w", err)
 	}
 	if c.V < 1 || c.V > ControlVersion {
-		return c, fmt.Errorf("record of a control has format version %d, but this weir reads up to %d: run the newer weir that wrote it", c.V, ControlVersion)
+		return c, fault.New(fault.NewerFormat, "", "record of a control has format version %d, but this weir reads up to %d", c.V, ControlVersion)
 	}
 	return c, nil
 }

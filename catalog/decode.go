@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"weir/fault"
 )
 
 // The structs of format.go say what a catalog's files may hold; their tags are
@@ -95,7 +97,7 @@ func (l *loader) expect(p *place, want kind) bool {
 	if p.node.kind == want {
 		return true
 	}
-	l.errorf(p, "", "expected %s, found %s", want, p.node.kind)
+	l.errorf(fault.WrongType, p, "", "expected %s, found %s", want, p.node.kind)
 	return false
 }
 
@@ -110,7 +112,7 @@ func (l *loader) checkEnum(p *place, tag reflect.StructTag) {
 			return
 		}
 	}
-	l.errorf(p, "one of "+list(values), "%q is no value of this field", p.node.text)
+	l.errorf(fault.WrongValue, p, "one of "+list(values), "%q is no value of this field", p.node.text)
 }
 
 func (l *loader) decodeInt(p *place, v reflect.Value, tag reflect.StructTag) {
@@ -120,7 +122,7 @@ func (l *loader) decodeInt(p *place, v reflect.Value, tag reflect.StructTag) {
 	low, high := intLimit(tag, "min", 0), intLimit(tag, "max", math.MaxInt32)
 	n, err := strconv.ParseInt(p.node.text, 10, 64)
 	if err != nil || n < low || n > high {
-		l.errorf(p, "a whole number from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10), "%s is out of range", p.node.text)
+		l.errorf(fault.WrongValue, p, "a whole number from "+strconv.FormatInt(low, 10)+" to "+strconv.FormatInt(high, 10), "%s is out of range", p.node.text)
 		return
 	}
 	v.SetInt(n)
@@ -172,7 +174,7 @@ func (l *loader) decodeStruct(p *place, v reflect.Value) {
 			continue
 		}
 		if other := seen[f.index]; other != "" {
-			l.errorf(p.name(m.name), "leave one out", "%s and %s are two names of one field", other, m.name)
+			l.errorf(fault.Contradiction, p.name(m.name), "leave one out", "%s and %s are two names of one field", other, m.name)
 			continue
 		}
 		seen[f.index] = m.name
@@ -185,7 +187,7 @@ func (l *loader) decodeStruct(p *place, v reflect.Value) {
 	}
 	for i := range fields {
 		if f := &fields[i]; f.required && seen[f.index] == "" {
-			l.errorf(p, f.tag.Get("hint"), "%s is missing", f.name)
+			l.errorf(fault.Missing, p, f.tag.Get("hint"), "%s is missing", f.name)
 		}
 	}
 }
@@ -210,10 +212,10 @@ func (l *loader) unknownField(p *place, name string, fields []field) {
 	if near := nearest(name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	l.errorf(p.name(name), hint, "unknown field %s", name)
+	l.errorf(fault.UnknownMember, p.name(name), hint, "unknown field %s", name)
 }
 
 // later reports a field that Weir knows and does not act on yet.
 func (l *loader) later(p *place, name, remedy string) {
-	l.errorf(p, remedy, "%s is not supported yet", name)
+	l.errorf(fault.NotSupported, p, remedy, "%s is not supported yet", name)
 }

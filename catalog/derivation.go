@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -15,14 +16,14 @@ func (l *loader) buildDerivation(f *deriveFile) *Derivation {
 	if f.Register != nil {
 		d.Register = l.buildRegister(f.Register)
 		if f.Using.Copy != nil {
-			l.errorf(f.At.name("register"), "leave it out, or use javascript", "copy never uses a register")
+			l.errorf(fault.Contradiction, f.At.name("register"), "leave it out, or use javascript", "copy never uses a register")
 		}
 		if f.Using.SQLite != nil {
-			l.errorf(f.At.name("register"), "leave it out, and keep state in tables", "sqlite never uses a register")
+			l.errorf(fault.Contradiction, f.At.name("register"), "leave it out, and keep state in tables", "sqlite never uses a register")
 		}
 	}
 	if at, ok := f.At.field("transforms"); ok && at.node.kind == kindArray && len(f.Transforms) == 0 {
-		l.errorf(at, "a list of { name, source, shuffle }", "a derivation reads at least one collection")
+		l.errorf(fault.Missing, at, "a list of { name, source, shuffle }", "a derivation reads at least one collection")
 	}
 	names := map[string]*place{}
 	keys := make([]shuffleKey, 0, len(f.Transforms))
@@ -55,9 +56,9 @@ func (l *loader) buildUsing(f *usingFile) Using {
 	switch len(f.At.node.members) {
 	case 1:
 	case 0:
-		l.errorf(f.At, "javascript, typescript, sqlite or copy", "using names nothing")
+		l.errorf(fault.Missing, f.At, "javascript, typescript, sqlite or copy", "using names nothing")
 	default:
-		l.errorf(f.At, "leave all but one out", "using takes one of javascript, typescript, sqlite and copy, not %d", len(f.At.node.members))
+		l.errorf(fault.Contradiction, f.At, "leave all but one out", "using takes one of javascript, typescript, sqlite and copy, not %d", len(f.At.node.members))
 	}
 	return u
 }
@@ -83,12 +84,12 @@ func (l *loader) checkTransformName(t *transformFile, names map[string]*place) {
 	}
 	switch {
 	case !tokenRule.MatchString(t.Name):
-		l.errorf(at, "letters, numbers, -, _ and .", "%q is no name of a transform", t.Name)
+		l.errorf(fault.Name, at, "letters, numbers, -, _ and .", "%q is no name of a transform", t.Name)
 	case encodedBytes(t.Name) > maxNameBytes:
-		l.errorf(at, "shorten it", "the name of the transform is too long")
+		l.errorf(fault.Name, at, "shorten it", "the name of the transform is too long")
 	case names[t.Name] != nil:
 		first := names[t.Name]
-		l.errorf(at, "names of transforms are unique in their derivation", "%s is defined twice, first at %s:%d:%d", t.Name, first.file.shown, first.line, first.col)
+		l.errorf(fault.Duplicate, at, "names of transforms are unique in their derivation", "%s is defined twice, first at %s:%d:%d", t.Name, first.file.shown, first.line, first.col)
 	default:
 		names[t.Name] = at
 	}
@@ -100,7 +101,7 @@ func (l *loader) checkReadDelay(t *transformFile) {
 		return
 	}
 	if _, err := ParseDelay(t.ReadDelay); err != nil || t.ReadDelay == "" {
-		l.errorf(at, "as in 30s, 15m, 2h or 1d", "%q is no delay: a number followed by s, m, h or d, and no longer than ten years", t.ReadDelay)
+		l.errorf(fault.WrongValue, at, "as in 30s, 15m, 2h or 1d", "%q is no delay: a number followed by s, m, h or d, and no longer than ten years", t.ReadDelay)
 	}
 }
 
@@ -130,7 +131,7 @@ func (l *loader) shuffleKey(t *transformFile, source *builtCollection) (shuffleK
 		return shuffleKey{}, false
 	}
 	if len(t.Shuffle.Key) == 0 {
-		l.errorf(at, "name a component, or write shuffle: any", "the shuffle key is empty")
+		l.errorf(fault.Shuffle, at, "name a component, or write shuffle: any", "the shuffle key is empty")
 		return shuffleKey{}, false
 	}
 	key := shuffleKey{at: at, name: t.Name, width: len(t.Shuffle.Key)}
@@ -168,11 +169,11 @@ func (l *loader) shuffleType(p *place, source *builtCollection, pointer document
 // then have no types in common.
 func (l *loader) shuffleKeyTypes(f *deriveFile, keys []shuffleKey) []string {
 	if f.Register != nil && len(keys) == 0 && len(f.Transforms) > 0 && !l.anyBroken(f) {
-		l.errorf(f.At.name("register"), "give a transform a shuffle key, or leave the register out", "no transform has a shuffle key: none can reach the register")
+		l.errorf(fault.Shuffle, f.At.name("register"), "give a transform a shuffle key, or leave the register out", "no transform has a shuffle key: none can reach the register")
 	}
 	if len(keys) == 0 {
 		if len(f.ShuffleKeyTypes) > 0 && !l.anyBroken(f) {
-			l.errorf(f.At.must("shuffleKeyTypes"), "leave it out, or give a transform a shuffle key", "no transform has a shuffle key that could be of these types")
+			l.errorf(fault.Shuffle, f.At.must("shuffleKeyTypes"), "leave it out, or give a transform a shuffle key", "no transform has a shuffle key that could be of these types")
 		}
 		return nil
 	}
@@ -215,15 +216,15 @@ func (l *loader) anyBroken(f *deriveFile) bool {
 func (l *loader) disagree(f *deriveFile, key shuffleKey, format string, args ...any) {
 	switch {
 	case f.Register != nil:
-		l.errorf(key.at, "transforms that share registers have shuffle keys of the same types", format, args...)
+		l.errorf(fault.Shuffle, key.at, "transforms that share registers have shuffle keys of the same types", format, args...)
 	case len(f.ShuffleKeyTypes) > 0:
-		l.errorf(key.at, "leave shuffleKeyTypes out, or give all transforms shuffle keys of the same types", format, args...)
+		l.errorf(fault.Shuffle, key.at, "leave shuffleKeyTypes out, or give all transforms shuffle keys of the same types", format, args...)
 	}
 }
 
 func (l *loader) checkWrittenTypes(f *deriveFile, types []string) {
 	at, ok := f.At.field("shuffleKeyTypes")
 	if ok && !slices.Equal(f.ShuffleKeyTypes, types) {
-		l.errorf(at, "leave it out, or write "+strings.Join(types, ", "), "shuffleKeyTypes are not those of the sources' schemas")
+		l.errorf(fault.Shuffle, at, "leave it out, or write "+strings.Join(types, ", "), "shuffleKeyTypes are not those of the sources' schemas")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -35,7 +36,7 @@ func (l *loader) buildFields(f *fieldsFile, source *builtCollection) *Fields {
 		fields.Require[name] = f.Require[name].Text
 		l.checkField(f.Require[name].At, name, source)
 		if slices.Contains(f.Exclude, name) {
-			l.errorf(f.Require[name].At, "leave one out", "the field %s is required and excluded", name)
+			l.errorf(fault.Contradiction, f.Require[name].At, "leave one out", "the field %s is required and excluded", name)
 		}
 	}
 	for i, name := range f.Exclude {
@@ -66,7 +67,7 @@ func (l *loader) checkField(at *place, name string, source *builtCollection) {
 	if near := nearest(name, known); near != "" {
 		hint = "did you mean " + near + "?"
 	}
-	l.errorf(at, hint, "%s has no field %s", source.spec.Name, name)
+	l.errorf(fault.UnknownLocation, at, hint, "%s has no field %s", source.spec.Name, name)
 }
 
 // checkGroupBy checks the fields that stand for the collection's key: scalars
@@ -82,11 +83,11 @@ func (l *loader) checkGroupBy(f *fieldsFile, source *builtCollection) {
 		l.checkField(at, name, source)
 		switch {
 		case slices.Contains(f.GroupBy[:i], name):
-			l.errorf(at, "leave one out", "the field %s is twice in groupBy", name)
+			l.errorf(fault.Duplicate, at, "leave one out", "the field %s is twice in groupBy", name)
 		case slices.Contains(f.Exclude, name):
-			l.errorf(at, "leave one out", "the field %s is in groupBy and excluded", name)
+			l.errorf(fault.Contradiction, at, "leave one out", "the field %s is in groupBy and excluded", name)
 		case name == "flow_document" || name == "flow_published_at":
-			l.errorf(at, "name a field of a boolean, an integer or a string", "%s cannot be in groupBy", name)
+			l.errorf(fault.KeyType, at, "name a field of a boolean, an integer or a string", "%s cannot be in groupBy", name)
 		case len(l.errs) == before && source != nil && source.shape != nil:
 			l.checkGroup(at, name, source, locations)
 		}
@@ -103,11 +104,11 @@ func (l *loader) checkGroup(at *place, name string, source *builtCollection, loc
 		return // reported where it was written
 	}
 	if len(pointer) == 0 {
-		l.errorf(at, "name a field of a boolean, an integer or a string", "%s is the whole document: it cannot be in groupBy", name)
+		l.errorf(fault.KeyType, at, "name a field of a boolean, an integer or a string", "%s is the whole document: it cannot be in groupBy", name)
 		return
 	}
 	if other, twice := locations[location]; twice {
-		l.errorf(at, "leave one out", "%s and %s are two fields of one location", other, name)
+		l.errorf(fault.Duplicate, at, "leave one out", "%s and %s are two fields of one location", other, name)
 	}
 	locations[location] = name
 	sub, _ := source.shape.Locate(pointer)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"weir/fault"
 )
 
 // InferredVersion is the format version of records of inferred schemas.
@@ -30,7 +32,7 @@ func DecodeInferred(text []byte) (Inferred, error) {
 		return r, fmt.Errorf("record of an inferred schema: %w", err)
 	}
 	if r.V < 1 || r.V > InferredVersion {
-		return r, fmt.Errorf("record of an inferred schema has format version %d, but this weir reads up to %d: run the newer weir that wrote it", r.V, InferredVersion)
+		return r, fault.New(fault.NewerFormat, "", "record of an inferred schema has format version %d, but this weir reads up to %d", r.V, InferredVersion)
 	}
 	return r, nil
 }

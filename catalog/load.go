@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+
+	"weir/fault"
 )
 
 // Load reads the catalog of the given files, or directories that hold a
@@ -20,7 +22,7 @@ func Load(paths ...string) (*Catalog, error) {
 		l.loadRoot(path)
 	}
 	if len(paths) == 0 {
-		l.errs = append(l.errs, Error{File: ".", Line: 1, Column: 1, Message: "no catalog is named", Hint: "name a flow.yaml or its directory"})
+		l.errs = append(l.errs, Error{Code: fault.File, File: ".", Line: 1, Column: 1, Message: "no catalog is named", Hint: "name a flow.yaml or its directory"})
 	}
 	c := l.build()
 	if len(l.errs) > 0 {
@@ -84,14 +86,14 @@ func newLoader(read func(string) ([]byte, error)) *loader {
 // every line, and through YAML aliases many times over.
 const maxErrors = 1000
 
-func (l *loader) errorf(p *place, hint, format string, args ...any) {
+func (l *loader) errorf(code fault.Code, p *place, hint, format string, args ...any) {
 	if len(l.errs) == maxErrors {
-		hint, format, args = "mend those above first", "there are more errors than these %d", []any{maxErrors}
+		code, hint, format, args = fault.TooManyFaults, "mend those above first", "there are more errors than these %d", []any{maxErrors}
 	} else if len(l.errs) > maxErrors {
 		return
 	}
 	l.errs = append(l.errs, Error{
-		File: p.file.shown, Line: max(p.line, 1), Column: max(p.col, 1), Path: p.path(),
+		Code: code, File: p.file.shown, Line: max(p.line, 1), Column: max(p.col, 1), Path: p.path(),
 		Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
 }
@@ -99,11 +101,11 @@ func (l *loader) errorf(p *place, hint, format string, args ...any) {
 // loadRoot loads a path that the user gave.
 func (l *loader) loadRoot(path string) {
 	failed := func(reason, hint string) {
-		l.errs = append(l.errs, Error{File: path, Line: 1, Column: 1, Message: reason, Hint: hint})
+		l.errs = append(l.errs, Error{Code: fault.File, File: path, Line: 1, Column: 1, Message: reason, Hint: hint})
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		failed(reasonOf(err), "")
+		failed(reasonOf(err), "name a flow.yaml or its directory")
 		return
 	}
 	info, err := os.Stat(abs)
@@ -126,10 +128,26 @@ func (l *loader) loadRoot(path string) {
 	}
 	f, err := l.open(abs, path, filepath.Dir(abs))
 	if err != nil {
-		failed(reasonOf(err), "")
+		failed(reasonOf(err), nearestRoot(abs))
 		return
 	}
 	l.loadFile(f)
+}
+
+// nearestRoot is a hint to the catalog that was probably meant.
+func nearestRoot(abs string) string {
+	entries, err := os.ReadDir(filepath.Dir(abs))
+	if err != nil {
+		return "name a flow.yaml or its directory"
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if near := nearest(filepath.Base(abs), names); near != "" && near != filepath.Base(abs) {
+		return "did you mean " + near + "?"
+	}
+	return "name a flow.yaml or its directory; `weir init` makes one"
 }
 
 // open reads and parses a file, once. An error says why it cannot be read; a
@@ -154,7 +172,7 @@ func (l *loader) open(abs, shown, base string) (*file, error) {
 			syntax = &syntaxError{line: 1, column: 1, reason: err.Error()}
 		}
 		f.root = nil
-		l.errs = append(l.errs, Error{File: f.shown, Line: max(syntax.line, 1), Column: max(syntax.column, 1), Message: syntax.reason, Hint: syntax.remedy})
+		l.errs = append(l.errs, Error{Code: fault.Syntax, File: f.shown, Line: max(syntax.line, 1), Column: max(syntax.column, 1), Message: syntax.reason, Hint: syntax.remedy})
 	}
 	return f, nil
 }
@@ -185,13 +203,13 @@ func reasonOf(err error) string {
 func (l *loader) localPath(p *place, name string) (string, bool) {
 	switch {
 	case name == "":
-		l.errorf(p, "", "the name of the file is empty")
+		l.errorf(fault.File, p, "name a file, relative to this one", "the name of the file is empty")
 	case strings.Contains(name, "://") || strings.HasPrefix(name, "//"):
-		l.errorf(p, "download it and name it relative to this file", "%s is a URL: only files of the catalog are read", name)
+		l.errorf(fault.File, p, "download it and name it relative to this file", "%s is a URL: only files of the catalog are read", name)
 	case filepath.IsAbs(name):
-		l.errorf(p, "a path relative to this file", "%s is an absolute path", name)
+		l.errorf(fault.File, p, "a path relative to this file", "%s is an absolute path", name)
 	case strings.ContainsRune(name, 0):
-		l.errorf(p, "", "the name of the file holds a zero byte")
+		l.errorf(fault.File, p, "leave it out", "the name of the file holds a zero byte")
 	default:
 		return filepath.Join(filepath.Dir(p.file.abs), filepath.FromSlash(name)), true
 	}
@@ -221,7 +239,7 @@ func (l *loader) openRef(p *place) *place {
 func (l *loader) openFrom(p *place, abs, name string) *place {
 	f, err := l.open(abs, p.shownFrom(abs), p.file.base)
 	if err != nil {
-		l.errorf(p, l.nearestFile(abs), "%s: %s", name, reasonOf(err))
+		l.errorf(fault.File, p, l.nearestFile(abs), "%s: %s", name, reasonOf(err))
 		return nil
 	}
 	if f.root == nil {
@@ -290,7 +308,7 @@ func take[T any](l *loader, root *place, section string, read map[string]T, into
 
 func (l *loader) loadImport(at *place) {
 	if strings.Contains(at.node.text, "#") {
-		l.errorf(at, "name the file alone", "an import takes a whole file: %s", at.node.text)
+		l.errorf(fault.File, at, "name the file alone", "an import takes a whole file: %s", at.node.text)
 		return
 	}
 	if root := l.openRef(at); root != nil {

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"weir/fault"
 )
 
 // Patterns of names and pointers, as JSON Schema takes them too.
@@ -30,7 +32,7 @@ const maxNameBytes = 200
 func (l *loader) register(root *place, section, name string) (*place, bool) {
 	at := root.must(section).name(name)
 	if reason, hint := nameFault(name); reason != "" {
-		l.errorf(at, hint, "%s", reason)
+		l.errorf(fault.Name, at, hint, "%s", reason)
 	}
 	folded := strings.ToLower(name)
 	first, taken := l.names[folded]
@@ -41,11 +43,11 @@ func (l *loader) register(root *place, section, name string) (*place, bool) {
 	here, there := fmt.Sprintf("%s:%d:%d", at.file.shown, at.line, at.col), fmt.Sprintf("%s:%d:%d", first.file.shown, first.line, first.col)
 	switch {
 	case here == there: // one anchor, used twice
-		l.errorf(at, "", "%s is defined twice", name)
+		l.errorf(fault.Duplicate, at, "the anchor is used twice: write one of them out, under another name", "%s is defined twice", name)
 	case first.token != name:
-		l.errorf(at, "names must differ in more than case", "%s and %s, at %s, are the same name", name, first.token, there)
+		l.errorf(fault.Duplicate, at, "names must differ in more than case", "%s and %s, at %s, are the same name", name, first.token, there)
 	default:
-		l.errorf(at, "names are unique across collections, captures, materializations and tests", "%s is defined twice, first at %s", name, there)
+		l.errorf(fault.Duplicate, at, "names are unique across collections, captures, materializations and tests", "%s is defined twice, first at %s", name, there)
 	}
 	return nil, false
 }
@@ -103,7 +105,7 @@ func (l *loader) collection(p *place, name string) *builtCollection {
 	}
 	c := l.built[name]
 	if c == nil {
-		l.errorf(p, l.reference(name), "there is no collection %s", quoteName(name))
+		l.errorf(fault.UnknownCollection, p, l.reference(name), "there is no collection %s", quoteName(name))
 	}
 	return c
 }

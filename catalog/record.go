@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"weir/fault"
 )
 
 // RecordVersion is the format version of records that this package reads and
@@ -61,7 +63,7 @@ func DecodeRecord(text []byte) (Record, error) {
 		return r, fmt.Errorf("catalog record: %w", err)
 	}
 	if r.V < 1 || r.V > RecordVersion {
-		return r, fmt.Errorf("catalog record has format version %d, but this weir reads up to %d: run the newer weir that wrote it", r.V, RecordVersion)
+		return r, fault.New(fault.NewerFormat, "", "catalog record has format version %d, but this weir reads up to %d", r.V, RecordVersion)
 	}
 	return r, nil
 }

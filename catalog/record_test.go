@@ -59,7 +59,7 @@ func TestRecordRoundTrip(t *testing.T) {
 // record.
 func TestRecordVersions(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"v":2,"collection":{"name":"a/b"}}`: "catalog record has format version 2, but this weir reads up to 1: run the newer weir that wrote it",
+		`{"v":2,"collection":{"name":"a/b"}}`: "catalog record has format version 2, but this weir reads up to 1",
 		`{"collection":{"name":"a/b"}}`:       "catalog record has format version 0",
 		`{"v":-1}`:                            "catalog record has format version -1",
 		`{"v":`:                               "catalog record: ",
@@ -95,7 +95,7 @@ func TestInferredRecord(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		`{"v":2}`: "record of an inferred schema has format version 2, but this weir reads up to 1: run the newer weir that wrote it",
+		`{"v":2}`: "record of an inferred schema has format version 2, but this weir reads up to 1",
 		`{}`:      "record of an inferred schema has format version 0",
 		`{"v":`:   "record of an inferred schema: ",
 	} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -87,15 +88,15 @@ func (l *loader) checkSchemaFields(f *collectionFile) bool {
 		if !write {
 			other = "readSchema"
 		}
-		l.errorf(f.At.name(other), "schema alone for both, or writeSchema and readSchema", "%s stands beside schema", other)
+		l.errorf(fault.Contradiction, f.At.name(other), "schema alone for both, or writeSchema and readSchema", "%s stands beside schema", other)
 	case one || write && read:
 		return true
 	case write:
-		l.errorf(f.At, "the schema of what is read, or use schema alone for both", "readSchema is missing")
+		l.errorf(fault.Missing, f.At, "the schema of what is read, or use schema alone for both", "readSchema is missing")
 	case read:
-		l.errorf(f.At, "the schema of what is written, or use schema alone for both", "writeSchema is missing")
+		l.errorf(fault.Missing, f.At, "the schema of what is written, or use schema alone for both", "writeSchema is missing")
 	default:
-		l.errorf(f.At, "a JSON schema, inline or the name of its file", "schema is missing")
+		l.errorf(fault.Missing, f.At, "a JSON schema, inline or the name of its file", "schema is missing")
 	}
 	return false
 }
@@ -133,11 +134,11 @@ func (l *loader) documentShape(at *place, compiled *schema.Schema) *schema.Shape
 	case schema.TypeObject:
 		return shape
 	case 0:
-		l.errorf(at, "", "no document can be valid by this schema")
+		l.errorf(fault.Schema, at, "say type: object, and nothing that contradicts it", "no document can be valid by this schema")
 	case schema.AnyType:
-		l.errorf(at, "say type: object at its top level", "the schema takes values of any type: a document is an object")
+		l.errorf(fault.Schema, at, "say type: object at its top level", "the schema takes values of any type: a document is an object")
 	default:
-		l.errorf(at, "say type: object at its top level", "the schema takes values of type %s: a document is an object", list(shape.Types.Names()))
+		l.errorf(fault.Schema, at, "say type: object at its top level", "the schema takes values of type %s: a document is an object", list(shape.Types.Names()))
 	}
 	return nil // its locations would be reported once more, one by one
 }
@@ -152,7 +153,7 @@ func (l *loader) checkKey(b *builtCollection) {
 		return
 	}
 	if len(f.Key) == 0 {
-		l.errorf(at, "as in: key: [/id]", "the key is empty")
+		l.errorf(fault.Key, at, "as in: key: [/id]", "the key is empty")
 	}
 	for i, text := range f.Key {
 		p := at.item(i)
@@ -176,7 +177,7 @@ func (l *loader) checkKeyLocation(p *place, b *builtCollection, pointer document
 		case exists == schema.Cannot || exists == schema.Implicit:
 			l.unknownIn(p, s, b.spec.Name, pointer)
 		case exists == schema.May && sub.Default == nil:
-			l.errorf(p, "require it and all that it stands in, or give it a default", "%s may be missing%s: every document has its key", pointer, of)
+			l.errorf(fault.Key, p, "require it and all that it stands in, or give it a default", "%s may be missing%s: every document has its key", pointer, of)
 		default:
 			l.checkKeyTypes(p, pointer.String()+of, sub.Types)
 			l.checkKeyDefault(p, pointer.String()+of, sub)
@@ -184,7 +185,7 @@ func (l *loader) checkKeyLocation(p *place, b *builtCollection, pointer document
 		defaults = append(defaults, string(sub.Default))
 	}
 	if len(defaults) == 2 && defaults[0] != defaults[1] && defaults[0] != "" && defaults[1] != "" {
-		l.errorf(p, "give it one default", "%s has the default %s by writeSchema and %s by readSchema: it would be two keys", pointer, defaults[0], defaults[1])
+		l.errorf(fault.Key, p, "give it one default", "%s has the default %s by writeSchema and %s by readSchema: it would be two keys", pointer, defaults[0], defaults[1])
 	}
 }
 
@@ -195,7 +196,7 @@ func (l *loader) checkKeyDefault(p *place, text string, at *schema.Shape) {
 		return
 	}
 	if string(value) == "null" && at.Types&schema.TypeNull == 0 {
-		l.errorf(p, "give it another default, or let it be null", "%s has the default null, but is never null", text)
+		l.errorf(fault.Key, p, "give it another default, or let it be null", "%s has the default null, but is never null", text)
 		return
 	}
 	key := document.Key{Pointers: []document.Pointer{{"x"}}, Defaults: [][]byte{value}}
@@ -204,6 +205,6 @@ func (l *loader) checkKeyDefault(p *place, text string, at *schema.Shape) {
 		panic("catalog: {} is no document: " + err.Error())
 	}
 	if _, err := key.AppendPacked(nil, &empty, 0); err != nil {
-		l.errorf(p, "a boolean, an integer, a string or null", "the default %s of %s cannot be part of a key", value, text)
+		l.errorf(fault.Key, p, "a boolean, an integer, a string or null", "the default %s of %s cannot be part of a key", value, text)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -42,7 +43,7 @@ func (s *sourceRef) decode(l *loader, p *place) {
 		s.At, _ = p.field("name")
 		s.Name = s.Body.Name
 	default:
-		l.errorf(p, "the name of a collection", "expected a string or an object, found %s", p.node.kind)
+		l.errorf(fault.WrongType, p, "the name of a collection", "expected a string or an object, found %s", p.node.kind)
 	}
 }
 
@@ -69,7 +70,7 @@ func (t *timestamp) decode(l *loader, p *place) {
 	}
 	parsed, err := time.Parse(time.RFC3339Nano, p.node.text)
 	if err != nil {
-		l.errorf(p, "as in 2024-01-31T00:00:00Z", "%q is no time", p.node.text)
+		l.errorf(fault.WrongValue, p, "as in 2024-01-31T00:00:00Z", "%q is no time", p.node.text)
 		return
 	}
 	parsed = parsed.UTC()
@@ -89,7 +90,7 @@ func (l *loader) buildSource(f *sourceRef, source *builtCollection) Source {
 	}
 	s.NotBefore, s.NotAfter = f.Body.NotBefore.Time, f.Body.NotAfter.Time
 	if s.NotBefore != nil && s.NotAfter != nil && s.NotAfter.Before(*s.NotBefore) {
-		l.errorf(f.Body.NotAfter.At, "name a later time, or leave one out", "notAfter is before notBefore: no document is between them")
+		l.errorf(fault.Contradiction, f.Body.NotAfter.At, "name a later time, or leave one out", "notAfter is before notBefore: no document is between them")
 	}
 	if f.Body.Partitions == nil {
 		return s
@@ -116,7 +117,7 @@ func (l *loader) selectorValues(f *selectorFile, side string, fields map[string]
 			continue // reported when it was read
 		}
 		if len(m.value.items) == 0 {
-			l.errorf(section.child(m), "name a value, or leave the field out", "there is no value for the partition field %s", m.name)
+			l.errorf(fault.Partition, section.child(m), "name a value, or leave the field out", "there is no value for the partition field %s", m.name)
 		}
 		out[m.name] = []json.RawMessage{}
 		for j, value := range fields[m.name] {
@@ -161,9 +162,9 @@ func (l *loader) partitionField(at *place, name string, source *builtCollection)
 		inferred = exists >= schema.May
 	}
 	if explicit || inferred {
-		l.errorf(at, hint, "the field %s of %s is no logical partition", name, source.spec.Name)
+		l.errorf(fault.Partition, at, hint, "the field %s of %s is no logical partition", name, source.spec.Name)
 	} else {
-		l.errorf(at, hint, "%s has no field %s", source.spec.Name, name)
+		l.errorf(fault.UnknownLocation, at, hint, "%s has no field %s", source.spec.Name, name)
 	}
 	return nil, false
 }
@@ -173,11 +174,11 @@ func (l *loader) checkPartitionValue(at *place, field string, shape *schema.Shap
 	names := list((shape.Types & partitionTypes).Names())
 	switch is := types[at.node.kind]; {
 	case is == 0 || is&shape.Types == 0:
-		l.errorf(at, "the field is of type "+names, "the partition field %s is never %s", field, at.node.kind)
+		l.errorf(fault.Partition, at, "the field is of type "+names, "the partition field %s is never %s", field, at.node.kind)
 	case at.node.kind == kindString && at.node.text == "":
-		l.errorf(at, "name a value", "the value of the partition field %s is empty", field)
+		l.errorf(fault.Partition, at, "name a value", "the value of the partition field %s is empty", field)
 	case at.node.kind == kindNumber && !isInteger(at.node.json()):
-		l.errorf(at, "the field is of type "+names, "the partition field %s is never a fraction", field)
+		l.errorf(fault.Partition, at, "the field is of type "+names, "the partition field %s is never a fraction", field)
 	}
 }
 
@@ -195,7 +196,7 @@ func isInteger(text []byte) bool {
 // checkPartition checks a projection that is a logical partition.
 func (l *loader) checkPartition(b *builtCollection, at *place, name string, v projection, pointer document.Pointer) {
 	if !tokenRule.MatchString(name) {
-		l.errorf(at, "letters, numbers, -, _ and .", "%q is no name of a partition field", name)
+		l.errorf(fault.Name, at, "letters, numbers, -, _ and .", "%q is no name of a partition field", name)
 	}
 	sides := b.sides()
 	for _, s := range sides {
@@ -208,7 +209,7 @@ func (l *loader) checkPartition(b *builtCollection, at *place, name string, v pr
 		case schema.Cannot, schema.Implicit:
 			l.unknownIn(v.At, s, b.spec.Name, pointer)
 		case schema.May:
-			l.errorf(v.At, "require it and all that it stands in", "%s may be missing%s: every document is in one partition", pointer, of)
+			l.errorf(fault.Partition, v.At, "require it and all that it stands in", "%s may be missing%s: every document is in one partition", pointer, of)
 		default:
 			l.checkKeyTypes(v.At, pointer.String()+of, shape.Types)
 		}

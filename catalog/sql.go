@@ -3,6 +3,8 @@ package catalog
 import (
 	"slices"
 	"strings"
+
+	"weir/fault"
 )
 
 // sqlText is SQL, inline or the name of a file.
@@ -33,7 +35,7 @@ func (s *sqlText) decode(l *loader, p *place) {
 	}
 	content, err := l.readLimited(abs)
 	if err != nil {
-		l.errorf(p, l.nearestFile(abs), "%s: %s", text, reasonOf(err))
+		l.errorf(fault.File, p, l.nearestFile(abs), "%s: %s", text, reasonOf(err))
 		return
 	}
 	s.SQL = SQL{Text: string(content), File: relative(p.file.base, abs), Line: 1}
@@ -61,7 +63,7 @@ func (l *loader) lambda(f *deriveFile, t *transformFile) *SQL {
 	case t.Lambda == nil || t.Lambda.At == nil:
 		return nil
 	case f.Using.SQLite == nil:
-		l.errorf(t.At.name("lambda"), "write using: { sqlite: {} }, or a function in the module", "a lambda is SQL, which only sqlite runs")
+		l.errorf(fault.Contradiction, t.At.name("lambda"), "write using: { sqlite: {} }, or a function in the module", "a lambda is SQL, which only sqlite runs")
 		return nil
 	}
 	sql := t.Lambda.SQL

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"weir/document"
+	"weir/fault"
 	"weir/schema"
 )
 
@@ -17,7 +18,7 @@ func (l *loader) buildTest(e *entry[testFile]) *Test {
 		}
 		t.Steps[i].Origin = s.At.origin()
 		if len(s.At.node.members) != 1 {
-			l.errorf(s.At, "write each as an element of steps", "a step is one ingest or one verify, not %d", len(s.At.node.members))
+			l.errorf(fault.Contradiction, s.At, "write each as an element of steps", "a step is one ingest or one verify, not %d", len(s.At.node.members))
 			continue
 		}
 		if s.Ingest != nil {
@@ -60,7 +61,7 @@ func (l *loader) checkValue(p *place, s *schema.Schema, name string) {
 		if errors.As(err, &syntax) {
 			err = errors.New(syntax.Reason)
 		}
-		l.errorf(p, "", "no document: %s", err)
+		l.errorf(fault.InvalidValue, p, "", "no document: %s", err)
 		return
 	}
 	if s.Validator().Valid(&d, 0) {
@@ -71,6 +72,6 @@ func (l *loader) checkValue(p *place, s *schema.Schema, name string) {
 		if pointer, err := document.ParsePointer(v.Pointer); err == nil {
 			at, _ = p.find(pointer)
 		}
-		l.errorf(at, "", "not valid by %s: %s", name, v.Message)
+		l.errorf(fault.InvalidValue, at, "", "not valid by %s: %s", name, v.Message)
 	}
 }

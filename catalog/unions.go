@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"weir/document"
+	"weir/fault"
 )
 
 // shapeText is a fragment of the format's JSON Schema.
@@ -24,7 +25,7 @@ func (s *schemaRef) decode(l *loader, p *place) {
 	case kindObject, kindString, kindBoolean:
 		s.At = p
 	default:
-		l.errorf(p, "a JSON schema, inline or the name of its file", "expected a schema, found %s", p.node.kind)
+		l.errorf(fault.WrongType, p, "a JSON schema, inline or the name of its file", "expected a schema, found %s", p.node.kind)
 	}
 }
 
@@ -138,7 +139,7 @@ func (s *shuffle) decode(l *loader, p *place) {
 		l.decodeStruct(p, reflect.ValueOf(&body).Elem())
 		s.Key = body.Key
 	default:
-		l.errorf(p, "any, or as in: shuffle: { key: [/customer] }", "%s is no shuffle", l.sample(p))
+		l.errorf(fault.WrongType, p, "any, or as in: shuffle: { key: [/customer] }", "%s is no shuffle", l.sample(p))
 	}
 }
 
@@ -171,7 +172,7 @@ func (v *projection) decode(l *loader, p *place) {
 		l.decodeStruct(p, reflect.ValueOf(&body).Elem())
 		v.At, v.Location, v.Partition = p.must("location"), body.Location, body.Partition
 	default:
-		l.errorf(p, "a JSON pointer", "expected a string or an object, found %s", p.node.kind)
+		l.errorf(fault.WrongType, p, "a JSON pointer", "expected a string or an object, found %s", p.node.kind)
 	}
 }
 
@@ -195,7 +196,7 @@ func (e *endpointFile) decode(l *loader, p *place) {
 		return
 	}
 	if len(p.node.members) != 1 {
-		l.errorf(p, "as in: endpoint: { sqlite: { path: totals.db } }", "an endpoint has exactly one member, the kind of connector, not %d", len(p.node.members))
+		l.errorf(fault.Contradiction, p, "as in: endpoint: { sqlite: { path: totals.db } }", "an endpoint has exactly one member, the kind of connector, not %d", len(p.node.members))
 		return
 	}
 	e.Kind = p.node.members[0].name
@@ -207,7 +208,7 @@ func (e *endpointFile) decode(l *loader, p *place) {
 		l.decodeStruct(p.must(e.Kind), reflect.ValueOf(&local).Elem())
 		e.Config = l.localConfig(p.must(e.Kind), &local)
 	case "":
-		l.errorf(p.name(""), "as in: endpoint: { sqlite: { path: totals.db } }", "the kind of connector is empty")
+		l.errorf(fault.Missing, p.name(""), "as in: endpoint: { sqlite: { path: totals.db } }", "the kind of connector is empty")
 	default:
 		var config jsonObject
 		config.decode(l, p.must(e.Kind))
@@ -237,11 +238,11 @@ type localFile struct {
 // localConfig is what the connector gets of it: what was written, and where.
 func (l *loader) localConfig(p *place, f *localFile) json.RawMessage {
 	if at, ok := p.field("command"); ok && at.node.kind == kindArray && len(f.Command) == 0 {
-		l.errorf(at, "the program and its arguments, as in: command: [python3, connector.py]", "command is empty")
+		l.errorf(fault.Missing, at, "the program and its arguments, as in: command: [python3, connector.py]", "command is empty")
 	}
 	for _, text := range slices.AppendSeq(slices.Clone(f.Command), maps.Values(f.Env)) {
 		if strings.Contains(text, "${env:") || strings.Contains(text, "${file:") {
-			l.errorf(p, "name the secret under config, which the program is told on its standard input", "a secret stands in command or env, where other users of the machine see it")
+			l.errorf(fault.Secret, p, "name the secret under config, which the program is told on its standard input", "a secret stands in command or env, where other users of the machine see it")
 			break
 		}
 	}
@@ -278,7 +279,7 @@ func (d *depth) decode(l *loader, p *place) {
 	case p.node.kind == kindNumber && err == nil:
 		d.Levels = int(levels)
 	default:
-		l.errorf(p, "a number of levels from 0 to 65535, true or false", "%s is no depth", l.sample(p))
+		l.errorf(fault.WrongValue, p, "a number of levels from 0 to 65535, true or false", "%s is no depth", l.sample(p))
 	}
 }
 
@@ -351,12 +352,12 @@ func (l *loader) pointer(p *place, text string) (document.Pointer, bool) {
 		if !strings.HasPrefix(text, "/") {
 			hint = "write /" + text
 		}
-		l.errorf(p, hint, "%q is no JSON pointer: %s", text, pointerFault(text))
+		l.errorf(fault.WrongValue, p, hint, "%q is no JSON pointer: %s", text, pointerFault(text))
 		return nil, false
 	}
 	for _, token := range pointer {
 		if token == "" {
-			l.errorf(p, "as in /id or /address/city", "%q is no JSON pointer: a name between two / is empty", text)
+			l.errorf(fault.WrongValue, p, "as in /id or /address/city", "%q is no JSON pointer: a name between two / is empty", text)
 			return nil, false
 		}
 	}

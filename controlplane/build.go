@@ -12,6 +12,7 @@ import (
 	"weir/collection"
 	"weir/connector"
 	"weir/derive"
+	"weir/fault"
 	"weir/secrets"
 	"weir/sinks"
 	"weir/sources"
@@ -33,13 +34,13 @@ func Build(c *catalog.Catalog) error {
 	for _, name := range slices.Sorted(maps.Keys(c.Collections)) {
 		spec := c.Collections[name]
 		if _, err := collection.New(spec); err != nil {
-			faults = append(faults, fault(spec.Origin, "collections", name, err))
+			faults = append(faults, faultAt(fault.Schema, spec.Origin, "collections", name, err))
 		}
 		if spec.Derive == nil {
 			continue
 		}
 		if err := buildModule(spec); err != nil {
-			faults = append(faults, fault(spec.Origin, "collections", name, err))
+			faults = append(faults, faultAt(fault.Module, spec.Origin, "collections", name, err))
 		}
 		faults = append(faults, buildSQL(c, spec)...)
 	}
@@ -96,7 +97,7 @@ func (k Connectors) Examine(ctx context.Context, c *catalog.Catalog) (actions ma
 			actions[name], err = notAsked, nil
 		}
 		if err != nil && !errors.Is(err, sources.ErrTransient) {
-			faults = append(faults, fault(spec.Origin, "captures", name, err))
+			faults = append(faults, faultAt(codeOf(err), spec.Origin, "captures", name, err))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Materializations)) {
@@ -131,14 +132,25 @@ func captureRequest(dataDir string, c *catalog.Catalog, spec *catalog.Capture) s
 	return r
 }
 
-// fault places an error of a module in the module, any other at the entity.
-func fault(at catalog.Origin, section, name string, err error) catalog.Error {
+// faultAt places an error of a module in the module, any other at the entity.
+// code is what the other errors are.
+func faultAt(code fault.Code, at catalog.Origin, section, name string, err error) catalog.Error {
 	path := "/" + section + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 	var module *derive.ModuleError
 	if errors.As(err, &module) && module.File != "" {
-		return catalog.Error{File: module.File, Line: module.Line, Column: module.Column, Message: module.Message, Hint: "module of " + name}
+		return catalog.Error{Code: fault.Module, File: module.File, Line: module.Line, Column: module.Column, Message: module.Message, Hint: "module of " + name}
 	}
-	return catalog.Error{File: at.File, Line: at.Line, Column: 1, Path: path, Message: err.Error()}
+	return catalog.Error{Code: code, File: at.File, Line: at.Line, Column: 1, Path: path, Message: err.Error()}
+}
+
+// codeOf tells a secret that is not there from what a connector has against an
+// endpoint.
+func codeOf(err error) fault.Code {
+	var secret *secrets.Error
+	if errors.As(err, &secret) {
+		return fault.Secret
+	}
+	return fault.Endpoint
 }
 
 // checkMaterialization asks a sink whether it can serve the bindings, and
@@ -147,7 +159,7 @@ func fault(at catalog.Origin, section, name string, err error) catalog.Error {
 func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog, spec *catalog.Materialization) (string, catalog.Errors) {
 	sink, err := k.Sinks.Lookup(spec.Endpoint.Kind)
 	if err != nil {
-		return "", catalog.Errors{fault(spec.Origin, "materializations", spec.Name, err)}
+		return "", catalog.Errors{faultAt(codeOf(err), spec.Origin, "materializations", spec.Name, err)}
 	}
 	var enabled []catalog.MaterializationBinding
 	var indexes []int
@@ -158,7 +170,7 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 	}
 	config, redactor, err := k.resolve(sink.Spec().ConfigSchema, spec.Endpoint.Config)
 	if err != nil {
-		return "", catalog.Errors{fault(spec.Origin, "materializations", spec.Name, err)}
+		return "", catalog.Errors{faultAt(codeOf(err), spec.Origin, "materializations", spec.Name, err)}
 	}
 	if config == nil {
 		return "", nil
@@ -195,7 +207,7 @@ func (k Connectors) checkMaterialization(ctx context.Context, c *catalog.Catalog
 func bindingFaults(spec *catalog.Materialization, indexes []int, err error) catalog.Errors {
 	var faults catalog.Errors
 	at := func(i int, err error) {
-		f := fault(spec.Bindings[indexes[i]].Origin, "materializations", spec.Name, err)
+		f := faultAt(codeOf(err), spec.Bindings[indexes[i]].Origin, "materializations", spec.Name, err)
 		f.Path += "/bindings/" + strconv.Itoa(indexes[i])
 		faults = append(faults, f)
 	}
@@ -204,6 +216,7 @@ func bindingFaults(spec *catalog.Materialization, indexes []int, err error) cata
 		for _, i := range slices.Sorted(maps.Keys(unfit.Reasons)) {
 			if spec.Bindings[indexes[i]].OnIncompatible == catalog.OnIncompatibleAbort {
 				at(i, errors.New(strings.Join(unfit.Reasons[i], "; ")))
+				faults[len(faults)-1].Code = fault.Incompatible
 				faults[len(faults)-1].Hint = "raise the binding's backfill counter, or let onIncompatibleSchemaChange be backfill, to have the table made anew and filled from the collection"
 			}
 		}
@@ -215,7 +228,7 @@ func bindingFaults(spec *catalog.Materialization, indexes []int, err error) cata
 		case errors.As(err, &binding):
 			at(binding.Binding, binding)
 		case !errors.Is(err, sinks.ErrTransient) && !errors.Is(err, connector.ErrNoDirectory):
-			faults = append(faults, fault(spec.Origin, "materializations", spec.Name, err))
+			faults = append(faults, faultAt(codeOf(err), spec.Origin, "materializations", spec.Name, err))
 		}
 	}
 	return faults

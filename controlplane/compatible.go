@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weir/catalog"
+	"weir/fault"
 )
 
 // incompatible lists the changes of a collection that its stored documents
@@ -16,7 +17,7 @@ func incompatible(old, now *catalog.Collection) catalog.Errors {
 	if old == nil || now == nil {
 		return nil
 	}
-	at := fault(now.Origin, "collections", now.Name, errors.New(""))
+	at := faultAt(fault.CannotChange, now.Origin, "collections", now.Name, errors.New(""))
 	var faults catalog.Errors
 	add := func(path, message string) {
 		f := at
@@ -52,7 +53,7 @@ func redirected(old, now *catalog.Capture) catalog.Errors {
 		if len(was) == 0 || slices.Contains(was, b.Target) {
 			continue
 		}
-		f := fault(now.Origin, "captures", now.Name, fmt.Errorf("the target of a published capture cannot change: it is %s, where the capture's progress is kept", strings.Join(was, ", ")))
+		f := faultAt(fault.CannotChange, now.Origin, "captures", now.Name, fmt.Errorf("the target of a published capture cannot change: it is %s, where the capture's progress is kept", strings.Join(was, ", ")))
 		f.Path += fmt.Sprintf("/bindings/%d/target", i)
 		f.Hint = "publish the capture under another name: it then starts from the beginning"
 		return catalog.Errors{f}

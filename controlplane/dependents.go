@@ -30,7 +30,6 @@ func (e *DependentsError) Error() string {
 	for _, d := range e.Broken {
 		fmt.Fprintf(&b, "\n  %s %s (of %s): %s", d.Kind, d.Task, d.Catalog, d.Reason)
 	}
-	b.WriteString("\nchange or remove these first, or publish them together with this one")
 	return b.String()
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -230,7 +231,7 @@ func readChain(ctx context.Context, conn *journal.Conn) ([]entry, error) {
 			return fmt.Errorf("%s: %w", kv.Key, err)
 		}
 		if e.V < 1 || e.V > catalog.RecordVersion {
-			return fmt.Errorf("%s has format version %d, but this weir reads up to %d: run the newer weir that wrote it", kv.Key, e.V, catalog.RecordVersion)
+			return fault.New(fault.NewerFormat, "", "%s has format version %d, but this weir reads up to %d", kv.Key, e.V, catalog.RecordVersion)
 		}
 		whole := all[e.ID]
 		whole.Changes = append(whole.Changes, e.Changes...)
@@ -301,11 +302,6 @@ func ShowPublication(ctx context.Context, conn *journal.Conn, id string) (Public
 	return detail, nil
 }
 
-// PublicationError is an identifier that is not that of one publication.
-type PublicationError struct{ text string }
-
-func (e *PublicationError) Error() string { return e.text }
-
 // findPublication finds a publication by its identifier or the beginning of it.
 func findPublication(chain []entry, id string) (int, error) {
 	var found []int
@@ -321,9 +317,9 @@ func findPublication(chain []entry, id string) (int, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) > 1:
-		return 0, &PublicationError{fmt.Sprintf("%d publications begin with %s: give more of the identifier; `weir history` lists them", len(found), id)}
+		return 0, fault.New(fault.NotFound, "give more of the identifier; `weir history` lists them", "%d publications begin with %s", len(found), id)
 	}
-	return 0, &PublicationError{fmt.Sprintf("there is no publication %s: `weir history` lists those that are kept", id)}
+	return 0, fault.New(fault.NotFound, "`weir history` lists those that are kept", "there is no publication %s", id)
 }
 
 func readSpec(ctx context.Context, history *journal.Bucket, hash string) (*catalog.Record, error) {

@@ -44,7 +44,7 @@ type Published struct {
 }
 
 // ErrConcurrent is a publication that somebody else's came before.
-var ErrConcurrent = errors.New("somebody else published at the same time: look at what they changed, then publish again")
+var ErrConcurrent = errors.New("somebody else published at the same time")
 
 // Publish makes a built catalog the published one: streams first, then the
 // records in one step. It refuses what would break a collection that is

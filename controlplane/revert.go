@@ -10,6 +10,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/derive"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -38,12 +39,6 @@ func DraftRevert(ctx context.Context, conn *journal.Conn, id string, o Options) 
 	})
 }
 
-// DeletionError is a deletion that somebody wants to revert to: it is of no
-// catalog that it could bring back.
-type DeletionError struct{ text string }
-
-func (e *DeletionError) Error() string { return e.text }
-
 // deletionError names the publications that bring back what a deletion, the
 // first one of a chain, removed.
 func deletionError(chain []entry) error {
@@ -60,15 +55,15 @@ func deletionError(chain []entry) error {
 			before[e.Catalog] = e.ID
 		}
 	}
-	text := fmt.Sprintf("%s deleted %s, and is of no catalog that it could bring back.", chain[0].ID, strings.Join(names, ", "))
+	var fixes []string
 	for _, root := range slices.Sorted(maps.Keys(before)) {
 		if before[root] == "" {
-			text += fmt.Sprintf(" The history has nothing of %s before that: publish its files.", root)
+			fixes = append(fixes, "publish the files of "+root+", of which the history has nothing before that")
 			continue
 		}
-		text += fmt.Sprintf(" To have %s again as its last publication before that left it: `weir revert %s`.", root, before[root])
+		fixes = append(fixes, "`weir revert "+before[root]+"` brings "+root+" back as its last publication before that left it")
 	}
-	return &DeletionError{text}
+	return fault.New(fault.InvalidRequest, strings.Join(fixes, "; "), "%s deleted %s, and is of no catalog that it could bring back", chain[0].ID, strings.Join(names, ", "))
 }
 
 // asOf gives a catalog as it was before the newest publications, and what has
@@ -188,12 +183,20 @@ type NameError struct {
 
 func (e *NameError) Error() string {
 	if len(e.Known) == 0 {
-		return fmt.Sprintf("%s is not published, nor is anything else: publish a catalog first", e.Name)
+		return e.Name + " is not published, nor is anything else"
+	}
+	return e.Name + " is not published"
+}
+
+// Fix says what to do.
+func (e *NameError) Fix() string {
+	if len(e.Known) == 0 {
+		return "publish a catalog first"
 	}
 	if near := e.Near(); near != "" {
-		return fmt.Sprintf("%s is not published: did you mean %s?", e.Name, near)
+		return "if you mean " + near + ", name that; `weir list` shows all that is published"
 	}
-	return fmt.Sprintf("%s is not published: `weir list` shows what is", e.Name)
+	return fault.NotFound.Fix()
 }
 
 // Near gives the known name that was probably meant, if any.
@@ -204,7 +207,7 @@ func (e *NameError) Near() string {
 			return name
 		}
 	}
-	return ""
+	return catalog.Nearest(e.Name, e.Known)
 }
 
 func unknownName(records map[string]catalog.Record, name string) error {

@@ -10,6 +10,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/derive/sqlite"
+	"weir/fault"
 	"weir/journal"
 	"weir/sinks"
 )
@@ -52,7 +53,8 @@ func sqlFaults(spec *catalog.Collection, err error) catalog.Errors {
 		}
 		return all
 	}
-	f := fault(spec.Origin, "collections", spec.Name, err)
+	f := faultAt(fault.SQL, spec.Origin, "collections", spec.Name, err)
+	f.Code = fault.SQL
 	if f.File != spec.Origin.File || f.Path == "" {
 		f.Hint = "SQL of " + spec.Name
 	}
@@ -78,7 +80,10 @@ func checkMigrations(ctx context.Context, conn *journal.Conn, was, want map[stri
 			return e
 		}
 		if !failed {
-			faults = append(faults, sqlFaults(r.Collection, err)...)
+			for _, f := range sqlFaults(r.Collection, err) {
+				f.Code = fault.CannotChange
+				faults = append(faults, f)
+			}
 		}
 	}
 	if len(faults) > 0 {

@@ -46,9 +46,9 @@ func TestSQLFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `lambda.sql:2:3: there is no field $amuont: did you mean $amount? (SQL of acmeCo/a)
-flow.yaml:15:1: no such function: nosuch (SQL of acmeCo/a)
-table.sql:1:1: duplicate column name: a (SQL of acmeCo/b)`
+	const want = `lambda.sql:2:3: there is no field $amuont: did you mean $amount? (SQL of acmeCo/a) [sql]
+flow.yaml:15:1: no such function: nosuch (SQL of acmeCo/a) [sql]
+table.sql:1:1: duplicate column name: a (SQL of acmeCo/b) [sql]`
 	if err := Build(c); err == nil || err.Error() != want {
 		t.Errorf("errors\n%v\nwant\n%s", err, want)
 	}

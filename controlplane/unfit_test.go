@@ -59,8 +59,8 @@ func TestCheckBindings(t *testing.T) {
 		}
 	}
 	conflict := strings.Replace(unfitFlow, "exclude: [V]", "exclude: [id]\n          require: {v: {}, V: {}}", 1)
-	want = at + "binding of acmeCo/things: field v is required under fields.require, but field V has the same name at the endpoint\n" +
-		at + "binding of acmeCo/things: /id is a component of the key, but no field of it can be materialized (id: excluded under fields.exclude)"
+	want = at + "binding of acmeCo/things: field v is required under fields.require, but field V has the same name at the endpoint [endpoint]\n" +
+		at + "binding of acmeCo/things: /id is a component of the key, but no field of it can be materialized (id: excluded under fields.exclude) [endpoint]"
 	if got := check(conflict); got != want {
 		t.Errorf("conflicts:\n got %s\nwant %s", got, want)
 	}

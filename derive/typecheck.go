@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"weir/catalog"
+	"weir/fault"
 )
 
 // CheckerVariable names the environment variable that may say where the TypeScript compiler is.
@@ -260,7 +261,7 @@ func parseDiagnostics(output []byte, dir string, modules []checkedModule) catalo
 			continue
 		}
 		if len(faults) == maxTypeErrors {
-			return append(faults, catalog.Error{File: faults[0].File, Line: 1, Column: 1, Message: fmt.Sprintf("there are more type errors than these %d", maxTypeErrors)})
+			return append(faults, catalog.Error{Code: fault.TooManyFaults, File: faults[0].File, Line: 1, Column: 1, Message: fmt.Sprintf("there are more type errors than these %d", maxTypeErrors)})
 		}
 		row, _ := strconv.Atoi(m[2])
 		column, _ := strconv.Atoi(m[3])
@@ -268,9 +269,9 @@ func parseDiagnostics(output []byte, dir string, modules []checkedModule) catalo
 		if !filepath.IsAbs(file) {
 			file = filepath.Join(dir, file)
 		}
-		fault := catalog.Error{Line: row, Column: column, Message: m[4]}
-		fault.File, fault.Hint = authorsFile(file, modules)
-		faults = append(faults, fault)
+		found := catalog.Error{Code: fault.TypeCheck, Line: row, Column: column, Message: m[4]}
+		found.File, found.Hint = authorsFile(file, modules)
+		faults = append(faults, found)
 	}
 	return faults
 }

@@ -192,7 +192,7 @@ func TestDiagnostics(t *testing.T) {
 	modules := []checkedModule{{file: filepath.Join(root, "flows", "m.ts"), module: &catalog.Module{Path: filepath.Join(root, "flows", "m.ts"), File: "flows/m.ts"}, name: "flows/m.ts", collection: "acmeCo/out"}}
 	output := "../c/flows/m.ts(3,5): error TS1: One.\r\n  Because.\n    Of (this).\n../c/lib (1)/x.ts(10,20): error TS22: Two: three\nsomething else\n  more\n../c/flows/m.ts(1,1): warning TS3: no error\n"
 	got := parseDiagnostics([]byte(output), filepath.Join(string(filepath.Separator), "tmp"), modules)
-	want := "flows/m.ts:3:5: TS1: One. Because. Of (this). (module of acmeCo/out)\nlib (1)/x.ts:10:20: TS22: Two: three more"
+	want := "flows/m.ts:3:5: TS1: One. Because. Of (this). (module of acmeCo/out) [type-check]\nlib (1)/x.ts:10:20: TS22: Two: three more [type-check]"
 	if got.Error() != want {
 		t.Errorf("\n got %s\nwant %s", got, want)
 	}

@@ -16,6 +16,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/synadia-io/orbit.go/natscontext"
 	"go.uber.org/zap"
+
+	"weir/fault"
 )
 
 const (
@@ -68,10 +70,12 @@ func Connect(ctx context.Context, o Options) (*Conn, error) {
 // explainConnect adds to an error of the client what to look at.
 func explainConnect(err error) error {
 	switch {
+	case strings.HasPrefix(err.Error(), "unknown context"): // which the library has no value for
+		return fault.New(fault.File, "name a context that is there (`nats context ls`), or its file", "%w", err)
 	case errors.Is(err, nats.ErrNoServers):
-		return fmt.Errorf("no server answers there (is it running?): %w", err)
+		return fault.New(fault.NatsAway, "start the server, or name the one that runs with --nats or --context", "no server answers there: %w", err)
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
-		return fmt.Errorf("the server does not let this user in (check user and password, token, or credentials): %w", err)
+		return fault.New(fault.NatsRefused, "check user and password, token, or credentials of the URL or the NATS context", "the server does not let this user in: %w", err)
 	}
 	return err
 }
@@ -206,11 +210,11 @@ func (c *Conn) start(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, errNoResponders):
-		return errors.New("the server does not run JetStream: start it with -js, or add `jetstream {}` to its configuration")
+		return fault.New(fault.NatsRefused, "start the server with -js, or add `jetstream {}` to its configuration", "the server does not run JetStream")
 	case errors.As(err, &refused) && (refused.Code == codeNotEnabled || refused.Code == codeNotEnabledAccount):
-		return errors.New("JetStream is not enabled for this account")
+		return fault.New(fault.NatsRefused, "enable JetStream for the account in the server's configuration, or use another account", "JetStream is not enabled for this account")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errUnanswered):
-		return fmt.Errorf("no answer from JetStream on %s: is it running, and may this user use it?: %w", c.api+"INFO", err)
+		return fault.New(fault.NatsAway, "look whether JetStream runs on the server, and whether this user may publish to "+c.api+"> and subscribe to _INBOX.>", "no answer from JetStream on %s: %w", c.api+"INFO", err)
 	}
 	return fmt.Errorf("ask JetStream: %w", err)
 }
@@ -222,7 +226,7 @@ const oldestServer = "2.12.1"
 func checkVersion(version string) error {
 	have, ok := parseVersion(version)
 	if !ok {
-		return fmt.Errorf("the server's version %q is not one that Weir knows; it needs nats-server %s or newer", version, oldestServer)
+		return fault.New(fault.NatsRefused, "use nats-server "+oldestServer+" or newer", "the server's version %q is not one that Weir knows", version)
 	}
 	want, _ := parseVersion(oldestServer)
 	for i := range want {
@@ -230,7 +234,7 @@ func checkVersion(version string) error {
 			return nil
 		}
 		if have[i] < want[i] {
-			return fmt.Errorf("the server is nats-server %s, but Weir needs %s or newer (atomic batch publish): update the server", version, oldestServer)
+			return fault.New(fault.NatsRefused, "update the server to nats-server "+oldestServer+" or newer", "the server is nats-server %s, but Weir needs %s or newer (atomic batch publish)", version, oldestServer)
 		}
 	}
 	return nil

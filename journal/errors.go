@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"weir/fault"
 )
 
 // What callers branch on; test with errors.Is.
@@ -44,6 +46,35 @@ func Away(err error) bool {
 		}
 	}
 	return false
+}
+
+// Code gives the code of an error of this package, "" for any other. Who is to
+// blame for a write that another one came before depends on who asks: such
+// errors have none here.
+func Code(err error) fault.Code {
+	var (
+		size    *SizeError
+		refused *APIError
+	)
+	switch {
+	case errors.Is(err, ErrPositionBeyondEnd):
+		return fault.PositionBeyondEnd
+	case errors.Is(err, ErrBatchFull), errors.Is(err, ErrBatchTooLarge):
+		return fault.BatchTooLarge
+	case errors.Is(err, ErrStorageFull):
+		return fault.StorageFull
+	case errors.Is(err, ErrForeignStream):
+		return fault.ForeignStream
+	case errors.Is(err, ErrNoStream):
+		return fault.StreamMissing
+	case Away(err):
+		return fault.NatsAway
+	case errors.As(err, &size):
+		return fault.TooLarge
+	case errors.As(err, &refused):
+		return fault.NatsRefused
+	}
+	return ""
 }
 
 // FencedError is a refused append: the newest message of a subject is neither

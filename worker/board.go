@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -50,7 +51,7 @@ func (b *board) all() []Status {
 	for _, s := range b.tasks {
 		if time.Since(b.signs[s.Worker]) >= silence && (s.State == StateRunning || s.State == StateRetrying) {
 			s.State, s.Retry = StatePending, nil
-			s.Why = &Why{Code: codeWorkerGone, Message: "worker " + s.Worker + " has not been heard of for " + silence.String() + ": nobody runs this task", Fix: fix(codeWorkerGone)}
+			s.Why = &Why{Code: fault.WorkerGone, Message: "worker " + s.Worker + " has not been heard of for " + silence.String() + ": nobody runs this task", Fix: fault.WorkerGone.Fix()}
 		}
 		out = append(out, s)
 	}

@@ -125,7 +125,7 @@ func TestClassFails(t *testing.T) {
 			o.Limits.Attempts = 1
 			w, _ := weirtest.Run(t, o)
 			s := weirtest.State(t, w, worker.KindDerivation, "acmeCo/out", worker.StateFailed)
-			if s.Why.Code != test.code || !strings.Contains(s.Why.Message, test.want) || s.Why.Fix == "" {
+			if string(s.Why.Code) != test.code || !strings.Contains(s.Why.Message, test.want) || s.Why.Fix == "" {
 				t.Errorf("status: %+v", s.Why)
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/derive/sqlite"
+	"weir/fault"
 	"weir/sinks"
 )
 
@@ -128,10 +129,10 @@ func (w *Why) ofDatabase(err error) {
 	)
 	switch {
 	case errors.As(err, &pages):
-		w.Code, w.Collection, w.Seq = codeTooMuchState, pages.Collection, pages.Seq
+		w.Code, w.Collection, w.Seq = fault.TooMuchState, pages.Collection, pages.Seq
 	case errors.As(err, &lost):
-		w.Code = codeStateLost
+		w.Code = fault.StateLost
 	case errors.As(err, &file):
-		w.Code = codeDisk
+		w.Code = fault.Disk
 	}
 }

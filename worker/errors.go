@@ -7,6 +7,7 @@ import (
 
 	"weir/collection"
 	"weir/derive"
+	"weir/fault"
 	"weir/journal"
 	"weir/sinks"
 	"weir/sources"
@@ -145,17 +146,17 @@ func fromConnector(step string, err error) error {
 
 // Why explains a task's state to a person.
 type Why struct {
-	Code       string `json:"code"`
-	Message    string `json:"message"`
-	Collection string `json:"collection,omitempty"`
-	Subject    string `json:"subject,omitempty"`
-	Seq        uint64 `json:"seq,omitempty"`
-	Pointer    string `json:"pointer,omitempty"` // in the document
-	Rule       string `json:"rule,omitempty"`    // the schema's keyword
-	File       string `json:"file,omitempty"`    // of the author's module
-	Line       int    `json:"line,omitempty"`
-	Document   string `json:"document,omitempty"` // its beginning
-	Fix        string `json:"fix,omitempty"`      // what to do about it
+	Code       fault.Code `json:"code"`
+	Message    string     `json:"message"`
+	Collection string     `json:"collection,omitempty"`
+	Subject    string     `json:"subject,omitempty"`
+	Seq        uint64     `json:"seq,omitempty"`
+	Pointer    string     `json:"pointer,omitempty"` // in the document
+	Rule       string     `json:"rule,omitempty"`    // the schema's keyword
+	File       string     `json:"file,omitempty"`    // of the author's module
+	Line       int        `json:"line,omitempty"`
+	Document   string     `json:"document,omitempty"` // its beginning
+	Fix        string     `json:"fix,omitempty"`      // what to do about it
 }
 
 // explain gives the reason of a failure with its place and its document.
@@ -182,37 +183,37 @@ func explain(err error) *Why {
 	}
 	switch {
 	case errors.As(err, &call):
-		w.Code, w.File, w.Line, w.Document = codeModule, call.File, call.Line, string(call.Document)
+		w.Code, w.File, w.Line, w.Document = fault.Module, call.File, call.Line, string(call.Document)
 	case errors.As(err, &invalid):
-		w.Code, w.Collection, w.Subject, w.Seq = codeInvalidDocument, invalid.Collection, invalid.Subject, invalid.Seq
+		w.Code, w.Collection, w.Subject, w.Seq = fault.InvalidDocument, invalid.Collection, invalid.Subject, invalid.Seq
 		w.Pointer, w.Rule, w.Document = invalid.Pointer, invalid.Rule, string(invalid.Document)
 	case isSecret(err):
-		w.Code = codeSecret
+		w.Code = fault.Secret
 	case errors.As(err, &broken):
-		w.Code = codeCatalog
+		w.Code = fault.Catalog
 	case errors.As(err, &lost):
-		w.Code = codeStateLost
+		w.Code = fault.StateLost
 	case errors.As(err, &disk):
-		w.Code = codeDisk
+		w.Code = fault.Disk
 	case errors.As(err, &unfit):
-		w.Code = codeIncompatible
+		w.Code = fault.Incompatible
 	case errors.As(err, &connector):
 		w.Code = codeOfConnector(err)
 	case errors.As(err, &module):
-		w.Code, w.File, w.Line = codeModule, module.File, module.Line
+		w.Code, w.File, w.Line = fault.Module, module.File, module.Line
 	case errors.As(err, &size):
-		w.Code = codeTooLarge
+		w.Code = fault.TooLarge
 	case errors.As(err, &state):
-		w.Code = codeStateTooLarge
+		w.Code = fault.StateTooLarge
 	case errors.As(err, &output):
-		w.Code, w.Collection, w.Seq = codeTooManyOutputs, output.Collection, output.Seq
+		w.Code, w.Collection, w.Seq = fault.TooManyOutputs, output.Collection, output.Seq
 	case errors.As(err, &newer):
-		w.Code = codeNewerFormat
+		w.Code = fault.NewerFormat
 	}
-	if w.Code == codeTakenOver {
+	if w.Code == fault.TakenOver {
 		w.Message = "another worker has taken this task over: " + w.Message
 	}
 	w.ofDatabase(err)
-	w.Fix = fix(w.Code)
+	w.Fix = w.Code.Fix()
 	return w
 }

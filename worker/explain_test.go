@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"testing"
 
 	"weir/collection"
 	"weir/derive"
 	"weir/derive/sqlite"
+	"weir/fault"
 	"weir/journal"
 	"weir/secrets"
 	"weir/sinks"
@@ -18,44 +20,44 @@ import (
 
 // Every way in which a start can end has a code, and every code says what to do.
 func TestErrorsHaveCodes(t *testing.T) {
-	seen := map[string]bool{codeWorkerGone: true, codePaused: true} // which come from no error
+	seen := map[fault.Code]bool{fault.WorkerGone: true, fault.Paused: true, fault.NoWorker: true} // which come from no error
 	for _, test := range []struct {
 		err  error
-		code string
+		code fault.Code
 	}{
-		{errors.New("x"), codeError},
-		{&brokenError{"x", errors.New("y")}, codeCatalog},
-		{&collection.Invalid{}, codeInvalidDocument},
-		{&derive.CallError{}, codeModule},
-		{&derive.ModuleError{}, codeModule},
-		{&fs.PathError{Op: "write", Path: "x", Err: errors.New("no space left on device")}, codeDisk},
-		{&sinks.IncompatibleError{}, codeIncompatible},
-		{&haltError{&sinks.IncompatibleError{}}, codeIncompatible},
-		{fromConnector("open", errors.New("x")), codeEndpoint},
-		{fromConnector("open", sinks.Transient(errors.New("x"))), codeEndpointAway},
-		{fromConnector("pull", sources.Transient(errors.New("x"))), codeEndpointAway},
-		{fromConnector("open", &fs.PathError{Err: errors.New("x")}), codeEndpoint},
-		{fmt.Errorf("x: %w", &secrets.Error{}), codeSecret},
-		{&LostError{"x"}, codeStateLost},
-		{&sqlite.LostError{}, codeStateLost},
-		{&StateError{}, codeStateTooLarge},
-		{&PagesError{}, codeTooMuchState},
-		{&OutputError{}, codeTooManyOutputs},
-		{&journal.SizeError{}, codeTooLarge},
-		{journal.ErrFenced, codeTakenOver},
-		{journal.ErrConflict, codeTakenOver},
-		{fromConnector("commit", sinks.ErrFenced), codeTakenOver},
-		{errRaced, codeTakenOver},
-		{journal.ErrPositionBeyondEnd, codePositionBeyondEnd},
-		{journal.ErrBatchFull, codeBatchTooLarge},
-		{journal.ErrBatchTooLarge, codeBatchTooLarge},
-		{&journal.StorageError{Reason: &journal.APIError{}}, codeStorageFull},
-		{journal.ErrForeignStream, codeForeignStream},
-		{journal.ErrNoStream, codeStreamMissing},
-		{journal.ErrClosed, codeNatsAway},
-		{context.DeadlineExceeded, codeNatsAway},
-		{&journal.APIError{Code: 10000}, codeNatsRefused},
-		{checkVersion("x", formatVersion+1), codeNewerFormat},
+		{errors.New("x"), fault.Failed},
+		{&brokenError{"x", errors.New("y")}, fault.Catalog},
+		{&collection.Invalid{}, fault.InvalidDocument},
+		{&derive.CallError{}, fault.Module},
+		{&derive.ModuleError{}, fault.Module},
+		{&fs.PathError{Op: "write", Path: "x", Err: errors.New("no space left on device")}, fault.Disk},
+		{&sinks.IncompatibleError{}, fault.Incompatible},
+		{&haltError{&sinks.IncompatibleError{}}, fault.Incompatible},
+		{fromConnector("open", errors.New("x")), fault.Endpoint},
+		{fromConnector("open", sinks.Transient(errors.New("x"))), fault.EndpointAway},
+		{fromConnector("pull", sources.Transient(errors.New("x"))), fault.EndpointAway},
+		{fromConnector("open", &fs.PathError{Err: errors.New("x")}), fault.Endpoint},
+		{fmt.Errorf("x: %w", &secrets.Error{}), fault.Secret},
+		{&LostError{"x"}, fault.StateLost},
+		{&sqlite.LostError{}, fault.StateLost},
+		{&StateError{}, fault.StateTooLarge},
+		{&PagesError{}, fault.TooMuchState},
+		{&OutputError{}, fault.TooManyOutputs},
+		{&journal.SizeError{}, fault.TooLarge},
+		{journal.ErrFenced, fault.TakenOver},
+		{journal.ErrConflict, fault.TakenOver},
+		{fromConnector("commit", sinks.ErrFenced), fault.TakenOver},
+		{errRaced, fault.TakenOver},
+		{journal.ErrPositionBeyondEnd, fault.PositionBeyondEnd},
+		{journal.ErrBatchFull, fault.BatchTooLarge},
+		{journal.ErrBatchTooLarge, fault.BatchTooLarge},
+		{&journal.StorageError{Reason: &journal.APIError{}}, fault.StorageFull},
+		{journal.ErrForeignStream, fault.ForeignStream},
+		{journal.ErrNoStream, fault.StreamMissing},
+		{journal.ErrClosed, fault.NatsAway},
+		{context.DeadlineExceeded, fault.NatsAway},
+		{&journal.APIError{Code: 10000}, fault.NatsRefused},
+		{checkVersion("x", formatVersion+1), fault.NewerFormat},
 	} {
 		for _, err := range []error{test.err, fmt.Errorf("claim: %w", test.err), &inputError{err: test.err}} {
 			why := explain(err)
@@ -65,9 +67,9 @@ func TestErrorsHaveCodes(t *testing.T) {
 			seen[why.Code] = true
 		}
 	}
-	for _, c := range Codes() {
-		if !seen[c.Name] {
-			t.Errorf("nothing has the code %s", c.Name)
+	for _, e := range fault.Entries() {
+		if slices.Contains(e.Where, fault.Tasks) && !seen[e.Code] {
+			t.Errorf("nothing has the code %s", e.Code)
 		}
 	}
 }

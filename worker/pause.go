@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"weir/catalog"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -90,5 +91,5 @@ func pausedBecause(c catalog.Control) *Why {
 	if c.Why != "" {
 		message += ": " + c.Why
 	}
-	return &Why{Code: codePaused, Message: message, Fix: fix(codePaused)}
+	return &Why{Code: fault.Paused, Message: message, Fix: fault.Paused.Fix()}
 }

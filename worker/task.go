@@ -212,7 +212,7 @@ func (t *task) supervise(ctx context.Context) {
 		}
 		if halt := (*haltError)(nil); errors.As(err, &halt) {
 			why := t.env.explain(err)
-			t.env.log.Warn("task disabled", zap.String("code", why.Code), zap.Error(err))
+			t.env.log.Warn("task disabled", zap.String("code", string(why.Code)), zap.Error(err))
 			t.state.set(StateDisabled, why, time.Time{})
 			return
 		}
@@ -224,16 +224,16 @@ func (t *task) supervise(ctx context.Context) {
 			attempts++
 		}
 		why := t.env.explain(err)
-		t.env.counters.failed(why.Code)
+		t.env.counters.failed(string(why.Code))
 		t.state.failed(why)
 		found := t.suspect(err)
 		if lasting(err) && (found || takenOver(err)) || !patient(err) && attempts >= t.env.limits.Attempts {
-			t.env.log.Error("task failed", zap.String("code", why.Code), zap.Error(err))
+			t.env.log.Error("task failed", zap.String("code", string(why.Code)), zap.Error(err))
 			t.state.set(StateFailed, why, time.Time{})
 			return
 		}
 		wait := t.backoff(failures)
-		t.env.log.Warn("task retries", zap.String("code", why.Code), zap.Duration("wait", wait), zap.Error(err))
+		t.env.log.Warn("task retries", zap.String("code", string(why.Code)), zap.Duration("wait", wait), zap.Error(err))
 		t.state.set(StateRetrying, why, time.Now().Add(wait))
 		select {
 		case <-ctx.Done():

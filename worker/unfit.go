@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"weir/catalog"
+	"weir/fault"
 	"weir/sinks"
 )
 
@@ -90,7 +91,7 @@ func disabledBindings(left []string) *Why {
 	if len(left) == 0 {
 		return nil
 	}
-	return &Why{Code: codeIncompatible, Message: "runs without the bindings that do not fit: " + strings.Join(left, "; "), Fix: fix(codeIncompatible)}
+	return &Why{Code: fault.Incompatible, Message: "runs without the bindings that do not fit: " + strings.Join(left, "; "), Fix: fault.Incompatible.Fix()}
 }
 
 // forget drops positions of resources that were made anew since: their names

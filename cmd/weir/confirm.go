@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/controlplane"
+	"weir/fault"
 )
 
 // confirmation asks before something that is not easily undone.
@@ -22,7 +23,7 @@ func (c *confirmation) flags(cmd *cobra.Command) {
 }
 
 // errDeclined is a question that was answered with no.
-var errDeclined = &noError{errors.New("nothing was done")}
+var errDeclined = &noError{fault.New(fault.Declined, "", "nothing was done")}
 
 // interactive says whether somebody can be asked.
 func interactive(cmd *cobra.Command) bool {
@@ -37,7 +38,7 @@ func (c *confirmation) ask(cmd *cobra.Command, question string, needed bool) err
 	case c.yes:
 		return nil
 	case !interactive(cmd) && needed:
-		return &usageError{fmt.Errorf("%s: nobody can be asked here, so say --yes", strings.TrimRight(question, "?."))}
+		return wrongUsage("say --yes, if that is meant", "%s: nobody can be asked here", strings.TrimRight(question, "?."))
 	case !interactive(cmd):
 		return nil
 	}
@@ -56,7 +57,7 @@ func (c *confirmation) ask(cmd *cobra.Command, question string, needed bool) err
 // take --yes; otherwise says what else there is to do.
 func (c *confirmation) askFirst(cmd *cobra.Command, question string, p controlplane.Plan, otherwise string) error {
 	if gone := removals(p); len(gone) > 0 && !c.yes && !interactive(cmd) {
-		return removalError(p.Catalog, gone, "nobody can be asked here, so say --yes to have that stop"+otherwise)
+		return removalError(p.Catalog, gone, "say --yes to have that stop"+otherwise)
 	}
 	return c.ask(cmd, question, false)
 }
@@ -73,7 +74,7 @@ func removals(p controlplane.Plan) (gone []string) {
 
 // removalError refuses a publication for what it would remove.
 func removalError(root string, gone []string, do string) error {
-	return &usageError{fmt.Errorf("nothing was published, since that would remove %s, which %s had until now: %s", strings.Join(gone, ", "), root, do)}
+	return wrongUsage(do, "nothing was published, since that would remove %s, which %s had until now", strings.Join(gone, ", "), root)
 }
 
 // askFor asks for a word to be typed.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -10,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -39,13 +39,13 @@ func (c *connection) given() bool { return c.url != "" || c.context != "" }
 
 func (c *connection) open(ctx context.Context, role string, log *zap.Logger) (*journal.Conn, error) {
 	conn, err := journal.Connect(ctx, journal.Options{URL: c.url, Context: c.context, Name: "weir/" + version + " " + role, MaxBatch: c.batch, Log: log})
-	if err != nil && !c.given() {
-		err = fmt.Errorf("%w; no flag names the server, so it is that of NATS_URL, of the selected NATS context, or nats://127.0.0.1:4222: use --nats or --context for another one", err)
+	if err == nil {
+		return conn, nil
 	}
-	if err != nil {
-		return nil, &environmentError{err}
+	if code, fix, ok := fault.What(err); ok && !c.given() {
+		err = fault.Wrap(err, code, fix+". No flag names the server: it is that of NATS_URL, of the selected NATS context, or nats://127.0.0.1:4222")
 	}
-	return conn, nil
+	return nil, &environmentError{err}
 }
 
 // logger writes to standard error: what has the level, or everything from

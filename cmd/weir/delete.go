@@ -9,6 +9,8 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane"
+	"weir/controlplane/api"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -61,7 +63,7 @@ func (r *remove) run(ctx context.Context, cmd *cobra.Command, args []string) err
 		return err
 	}
 	if len(left) > 0 && !r.withData {
-		return fmt.Errorf("%s is not published, but %s: --with-data removes that", left[0].Name, holds(left[0]))
+		return fault.New(fault.NotFound, "--with-data removes that", "%s is not published, but %s", left[0].Name, holds(left[0]))
 	}
 	draft, err := controlplane.DraftDelete(ctx, conn, names, controlplane.Options{Build: version, By: whoIAm(), Message: r.message})
 	if err != nil {
@@ -112,9 +114,14 @@ func deleteData(ctx context.Context, conn *journal.Conn, data []controlplane.Dat
 	}
 	for _, d := range data {
 		if err := controlplane.DeleteData(ctx, conn, d.Name); err != nil {
-			return fmt.Errorf("delete the data of %s (the same command again goes on with it): %w", d.Name, err)
+			return again(fmt.Errorf("delete the data of %s: %w", d.Name, err))
 		}
 		note(problems, "deleted the documents of %s", d.Name)
 	}
 	return nil
+}
+
+// again says that a deletion was cut off, and goes on when it is asked for once more.
+func again(err error) error {
+	return fault.Wrap(err, api.Explain(err).Code, "give the same command again, which goes on with it")
 }

@@ -30,11 +30,11 @@ func TestDeleteDataLater(t *testing.T) {
 		want string
 		code int
 	}{
-		{[]string{"acmeCo/visits", "--yes"}, "weir: acmeCo/visits is not published, but its stream holds 1 document: --with-data removes that\n", exitFailed},
-		{[]string{"acmeCo/greetings-db", "--with-data", "--yes"}, "weir: acmeCo/greetings-db is not published, nor is anything else: publish a catalog first\n", exitFailed},
-		{append([]string{"--with-data"}, all...), "acmeCo/visits: its stream holds 1 document; that would be deleted for good\nacmeCo/greetings: its stream holds 1 document; that would be deleted for good\nweir: This cannot be undone: nobody can be asked here, so say --yes\n", exitInvalid},
+		{[]string{"acmeCo/visits", "--yes"}, "weir: acmeCo/visits is not published, but its stream holds 1 document [not-found]\n  do: --with-data removes that\n", exitFailed},
+		{[]string{"acmeCo/greetings-db", "--with-data", "--yes"}, "weir: acmeCo/greetings-db is not published, nor is anything else [not-found]\n  do: publish a catalog first\n", exitFailed},
+		{append([]string{"--with-data"}, all...), "acmeCo/visits: its stream holds 1 document; that would be deleted for good\nacmeCo/greetings: its stream holds 1 document; that would be deleted for good\nweir: This cannot be undone: nobody can be asked here [usage]\n  do: say --yes, if that is meant\n", exitInvalid},
 		{append([]string{"--with-data", "--yes", "-o", "json"}, all...), "deleted the documents of acmeCo/visits\ndeleted the documents of acmeCo/greetings\n", 0},
-		{append([]string{"--with-data", "--yes"}, all...), "weir: acmeCo/visits is not published, nor is anything else: publish a catalog first\n", exitFailed},
+		{append([]string{"--with-data", "--yes"}, all...), "weir: acmeCo/visits is not published, nor is anything else [not-found]\n  do: publish a catalog first\n", exitFailed},
 	} {
 		o := weir(t, "", append([]string{"delete"}, step.args...)...)
 		if o.code != step.code || !strings.HasSuffix(o.problems, step.want) {
@@ -87,7 +87,7 @@ captures:
 	command := []string{"delete", "acmeCo/a", "acmeCo/from", "--with-data", "--yes"}
 	first := start(t, command...)
 	first.await(t, "publication ")
-	if code := first.stop(t); code == 0 || !strings.Contains(first.problems.String(), "nothing of the data was deleted yet, the same command again goes on with it") {
+	if code := first.stop(t); code == 0 || !strings.Contains(first.problems.String(), "\n  do: give the same command again, which goes on with it\n") {
 		t.Errorf("interrupted: exit code %d: %s", code, first.problems.String())
 	}
 	if _, err := conn.StreamInfo(t.Context(), collection.StreamName("acmeCo/a")); err != nil {

@@ -211,7 +211,7 @@ func (d described) drawState(s *sheet, say func(label, text string)) {
 			say("position", fmt.Sprintf("%s at %d", key, one.Positions[key]))
 		}
 		if f := one.LastFailure; f != nil && one.State == worker.StateRunning {
-			say("last failure", localTime(f.At)+": "+f.Why.Message+" ["+f.Why.Code+"]")
+			say("last failure", localTime(f.At)+": "+f.Why.Message+" ["+string(f.Why.Code)+"]")
 		}
 		var why strings.Builder
 		writeWhy(&why, one, s.blockWidth())

@@ -16,6 +16,8 @@ import (
 
 	"weir/catalog"
 	"weir/controlplane"
+	"weir/controlplane/api"
+	"weir/fault"
 )
 
 // dev is `weir dev`: up, and a publication for each change that is good.
@@ -52,7 +54,7 @@ before keeps running.`,
 
 func (d *dev) run(ctx context.Context, path string, out, problems io.Writer) error {
 	if _, err := os.Stat(path); err != nil {
-		return &usageError{fmt.Errorf("%s: there is no such file or directory; `weir init %s` makes a catalog to begin with", path, path)}
+		return wrongUsage("name a catalog that is there; `weir init "+path+"` makes one to begin with", "%s: there is no such file or directory", path)
 	}
 	i, err := d.begin(ctx, path, out, problems)
 	if err != nil {
@@ -94,7 +96,7 @@ func (d *dev) try(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.As(err, &red):
-		d.instance.screen.tell(d.paint(bad, now+" not published: ") + red.Error() + d.keeps())
+		d.instance.screen.tell(d.paint(bad, now+" not published: ") + red.Error() + toDo(red) + d.keeps())
 	case err != nil:
 		return err
 	default:
@@ -102,6 +104,14 @@ func (d *dev) try(ctx context.Context) error {
 		d.instance.screen.tell(d.paint(good, now+" ") + done)
 	}
 	return nil
+}
+
+// toDo is what to do about an error, on a line of its own. Faults of a catalog say it themselves.
+func toDo(err error) string {
+	if e := api.Explain(err); e.Code != fault.Catalog && e.Code != fault.Failed {
+		return "\n  do: " + e.Fix
+	}
+	return ""
 }
 
 func (d *dev) paint(c color, text string) string {

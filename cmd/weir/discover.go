@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"weir/catalog"
+	"weir/fault"
 	"weir/secrets"
 	"weir/sources"
 )
@@ -97,7 +98,7 @@ func (d *discover) run(ctx context.Context, path string, out, problems io.Writer
 		return err
 	}
 	if len(found.Bindings) == 0 {
-		return &noError{fmt.Errorf("the endpoint %s has nothing that could be captured", e.kind)}
+		return &noError{fault.New(fault.No, "look whether the configuration names the right place, and whether this user may see what is there", "the endpoint %s has nothing that could be captured", e.kind)}
 	}
 	c, err := d.catalog(e, found)
 	if err != nil {
@@ -121,18 +122,18 @@ func (d *discover) run(ctx context.Context, path string, out, problems io.Writer
 func (d *discover) endpoint(path string) (e endpoint, err error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return e, &usageError{err}
+		return e, wrongUsage("name a catalog, or a file that holds an endpoint", "%w", err)
 	}
 	if info.IsDir() {
 		return d.ofCatalog(path)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return e, &usageError{err}
+		return e, wrongUsage("name a catalog, or a file that holds an endpoint", "%w", err)
 	}
 	var members map[string]any
 	if err := yaml.Unmarshal(text, &members); err != nil {
-		return e, &usageError{fmt.Errorf("%s: %w", path, err)}
+		return e, wrongUsage("an endpoint is one source and its configuration, as in { files: { url: incoming } }", "%s: %w", path, err)
 	}
 	for _, section := range []string{"captures", "collections", "import"} {
 		if _, ok := members[section]; ok {
@@ -143,7 +144,7 @@ func (d *discover) endpoint(path string) (e endpoint, err error) {
 		members = inner
 	}
 	if len(members) != 1 || d.capture != "" {
-		return e, &usageError{fmt.Errorf("%s holds no endpoint, which is one source and its configuration, as in { files: { url: incoming } }", path)}
+		return e, wrongUsage("write one source and its configuration, as in { files: { url: incoming } }", "%s holds no endpoint", path)
 	}
 	for kind, config := range members {
 		e.kind = kind
@@ -167,22 +168,22 @@ func (d *discover) ofCatalog(path string) (e endpoint, err error) {
 	case ok:
 		return endpoint{spec.Endpoint.Kind, spec.Endpoint.Config}, nil
 	case len(names) == 0:
-		return e, &usageError{fmt.Errorf("%s has no captures", path)}
+		return e, wrongUsage("name a catalog with a capture, or a file that holds an endpoint alone", "%s has no captures", path)
 	case name == "":
-		return e, &usageError{fmt.Errorf("%s has several captures: name one with --capture: %s", path, strings.Join(names, ", "))}
+		return e, wrongUsage("name one with --capture: "+strings.Join(names, ", "), "%s has several captures", path)
 	}
-	return e, &usageError{fmt.Errorf("%s has no capture %s: there are %s", path, name, strings.Join(names, ", "))}
+	return e, wrongUsage("name one that it has: "+strings.Join(names, ", "), "%s has no capture %s", path, name)
 }
 
 // ask asks the endpoint, with the values of the secrets that it names.
 func (d *discover) ask(ctx context.Context, e endpoint) (found sources.Discovered, err error) {
 	source, err := sourceRegistry().Lookup(e.kind)
 	if err != nil {
-		return found, &usageError{err}
+		return found, wrongUsage("name a source that there is; docs/reference/connectors.md lists them", "%w", err)
 	}
 	discoverer, ok := source.(sources.Discoverer)
 	if !ok {
-		return found, &usageError{fmt.Errorf("source %s cannot tell what it has: write the capture by hand", e.kind)}
+		return found, wrongUsage("write the capture by hand; docs/connectors says what each source takes", "source %s cannot tell what it has", e.kind)
 	}
 	data, err := filepath.Abs(d.data)
 	if err != nil {
@@ -198,9 +199,9 @@ func (d *discover) ask(ctx context.Context, e endpoint) (found sources.Discovere
 	found, err = discoverer.Discover(ctx, sources.DiscoverRequest{Config: config, DataDir: data})
 	switch {
 	case err != nil && errors.Is(err, sources.ErrTransient):
-		return found, &environmentError{redactor.Error(err)}
+		return found, &environmentError{fault.Wrap(redactor.Error(err), fault.EndpointAway, "look whether the endpoint runs and can be reached from here")}
 	case err != nil:
-		return found, redactor.Error(err)
+		return found, fault.Wrap(redactor.Error(err), fault.Endpoint, "look at the endpoint and its configuration")
 	}
 	return found, nil
 }
@@ -213,7 +214,7 @@ func (d *discover) catalog(e endpoint, found sources.Discovered) (discovered, er
 		name := prefix + "/" + b.Name
 		capture := prefix + "/from-" + e.kind + "/" + b.Name
 		if _, ok := c.Collections[name]; ok {
-			return c, fmt.Errorf("the endpoint names two resources %q", b.Name)
+			return c, fault.New(fault.Endpoint, "write the capture by hand", "the endpoint names two resources %q", b.Name)
 		}
 		c.Collections[name] = discoveredCollection{Key: b.Key, Schema: b.Schema}
 		c.Captures[capture] = discoveredCapture{

@@ -106,7 +106,7 @@ captures:
 		{"a: 1\nb: 2\n", "", "holds no endpoint", exitInvalid},
 		{": [\n", "", "yaml:", exitInvalid},
 		{two, "", "name one with --capture: a/one, a/two", exitInvalid},
-		{two, "a/three", "has no capture a/three: there are a/one, a/two", exitInvalid},
+		{two, "a/three", "has no capture a/three [usage]\n  do: name one that it has: a/one, a/two\n", exitInvalid},
 		{counts, "", "has no captures", exitInvalid},
 		{"files: {url: \"s3://b?endpoint=http://127.0.0.1:1\", credentials: {accessKeyId: a, secretAccessKey: \"${env:DISCOVER_KEY}\"}}\n", "", "s3://b", exitEnvironment},
 	} {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weir/doctor"
+	"weir/fault"
 )
 
 type doctorFlags struct {
@@ -60,7 +61,7 @@ func (d *doctorFlags) run(ctx context.Context, out io.Writer) error {
 	defer conn.Close()
 	report, err := doctor.Examine(ctx, conn, version)
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("the examination took longer than %s: is the server very busy? --timeout gives it more time", d.timeout)
+		return fault.New(fault.Timeout, "look whether the server is very busy; --timeout gives the examination more time", "the examination took longer than %s", d.timeout)
 	}
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func (d *doctorFlags) run(ctx context.Context, out io.Writer) error {
 			failed++
 		}
 	}
-	return &noError{fmt.Errorf("%d of %d findings are failures", failed, len(report.Findings))}
+	return &noError{fault.New(fault.Findings, "", "%d of %d findings are failures", failed, len(report.Findings))}
 }
 
 func drawReport(s *sheet, r *doctor.Report) {

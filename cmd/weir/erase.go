@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +54,7 @@ func (e *erase) run(ctx context.Context, out, notes io.Writer) error {
 		return err
 	}
 	if len(e.request.Key) == 0 {
-		return &usageError{errors.New("which key? give --key, once for each component")}
+		return wrongUsage("give --key, once for each component", "no key is named")
 	}
 	if err := e.readDeletion(); err != nil {
 		return err
@@ -90,7 +89,7 @@ func (e *erase) readDeletion() error {
 	if e.deletion[0] == '@' {
 		text, err := os.ReadFile(e.deletion[1:])
 		if err != nil {
-			return &usageError{fmt.Errorf("--deletion: %w", err)}
+			return wrongUsage("", "--deletion: %w", err)
 		}
 		e.request.Deletion = bytes.TrimSpace(text)
 	}

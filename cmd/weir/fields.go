@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -28,7 +27,7 @@ under fields; WHY says what speaks for or against it.`,
 		Example: "  weir fields examples/orders acmeCo/orders\n  weir fields examples/orders -o json",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return &usageError{fmt.Errorf("fields takes a CATALOG, as in `weir %s`", cmd.Use)}
+				return wrongUsage("write `weir "+cmd.Use+"`", "fields takes a CATALOG")
 			}
 			return nil
 		},
@@ -68,7 +67,7 @@ func (f *fields) run(path string, names []string, out io.Writer) error {
 	for _, name := range names {
 		spec, ok := c.Collections[name]
 		if !ok {
-			return &usageError{fmt.Errorf("the catalog has no collection %s: it has %s", name, strings.Join(catalog.Names(c.Collections), ", "))}
+			return wrongUsage("name one that it has: "+strings.Join(catalog.Names(c.Collections), ", "), "the catalog has no collection %s", name)
 		}
 		one, err := describeFields(spec)
 		if err != nil {

@@ -51,7 +51,7 @@ collections:
 	if err := json.Unmarshal([]byte(succeed(t, "", "fields", dir, "acmeCo/others", "-o", "json")), &parsed); err != nil || len(parsed) != 1 || len(parsed[0].Fields) != 3 || !parsed[0].Fields[2].PrimaryKey {
 		t.Errorf("%+v, %v", parsed, err)
 	}
-	if o := weir(t, "", "fields", dir, "acmeCo/order"); o.code != exitInvalid || o.problems != "weir: the catalog has no collection acmeCo/order: it has acmeCo/orders, acmeCo/others\n" {
+	if o := weir(t, "", "fields", dir, "acmeCo/order"); o.code != exitInvalid || o.problems != "weir: the catalog has no collection acmeCo/order [usage]\n  do: name one that it has: acmeCo/orders, acmeCo/others\n" {
 		t.Errorf("exit code %d: %s", o.code, o.problems)
 	}
 }

@@ -65,7 +65,7 @@ func TestPublish(t *testing.T) {
 		t.Errorf("smaller, with --keep:\n%s", got)
 	}
 	if o := weir(t, "", "publish", dir, "--nats", url); o.code != exitInvalid || o.problems != "weir: nothing was published, since that would remove collection a/copies, which "+dir+
-		" had until now: nobody can be asked here, so say --yes to have that stop, --keep to leave it running, or --catalog NAME if that is another catalog at the same path\n" {
+		" had until now [usage]\n  do: say --yes to have that stop, --keep to leave it running, or --catalog NAME if that is another catalog at the same path\n" {
 		t.Errorf("smaller, without a word: exit code %d: %s", o.code, o.problems)
 	}
 	var done controlplane.Published
@@ -87,13 +87,13 @@ func TestInferredSchema(t *testing.T) {
     writeSchema: {type: object, required: [id], properties: {id: {type: string}}}
     readSchema: {$ref: "flow://inferred-schema"}
 `)
-	if o := weir(t, "", "schema", "--inferred", "a/counts", "--nats", url); o.code != exitFailed || !strings.Contains(o.problems, "nothing is inferred of a/counts: its readSchema does not refer to flow://inferred-schema") {
+	if o := weir(t, "", "schema", "--inferred", "a/counts", "--nats", url); o.code != exitFailed || !strings.Contains(o.problems, "nothing is inferred of a/counts: its readSchema does not ask for it [not-found]\n  do: let its readSchema refer to flow://inferred-schema") {
 		t.Errorf("not inferred: %+v", o)
 	}
 	if o := weir(t, "", "schema", "--inferred", "a/seen", "--nats", url); o.code != exitFailed || !strings.Contains(o.problems, "nothing is inferred of a/seen yet: no document was written or read") {
 		t.Errorf("before any document: %+v", o)
 	}
-	if o := weir(t, "", "schema", "--history"); o.code != exitInvalid || !strings.Contains(o.problems, "--history goes with --inferred") {
+	if o := weir(t, "", "schema", "--history"); o.code != exitInvalid || !strings.Contains(o.problems, "say --inferred COLLECTION too") {
 		t.Errorf("history of what: %+v", o)
 	}
 	succeed(t, `{"id":"x"}`+"\n", "ingest", "a/seen", "--nats", url)
@@ -150,10 +150,10 @@ func TestIngest(t *testing.T) {
 			t.Errorf("%s: %+v", bad, o)
 		}
 	}
-	if o := ingest("", "a/copies"); o.code != exitFailed || o.problems != "weir: a/copies is derived: publish to the collections that it is derived from\n" {
+	if o := ingest("", "a/copies"); o.code != exitFailed || o.problems != "weir: a/copies is derived: only its derivation writes it [derived-collection]\n  do: publish to the collections that it is derived from\n" {
 		t.Errorf("derived: %+v", o)
 	}
-	if o := ingest("", "a/conts"); o.code != exitFailed || o.problems != "weir: collection a/conts is not published; these are: a/copies, a/counts\n" {
+	if o := ingest("", "a/conts"); o.code != exitFailed || o.problems != "weir: a/conts is not published [not-found]\n  do: if you mean a/counts, name that; `weir list` shows all that is published\n" {
 		t.Errorf("unknown: %+v", o)
 	}
 	if got := succeed(t, "", "read", "a/counts", "--reduce", "--nats", url); got != "{\"id\":\"x\",\"n\":7}\n{\"id\":\"y\",\"n\":2}\n" {
@@ -209,11 +209,11 @@ func TestRead(t *testing.T) {
 	if err := json.Unmarshal([]byte(line), &meta); err != nil || meta.Seq != 2 || !strings.HasPrefix(meta.Subject, "weir.doc.a/counts.") || !strings.HasSuffix(meta.Subject, ".y") || string(meta.Data)+"\n" != y {
 		t.Errorf("--meta: %s", line)
 	}
-	if o := weir(t, "", "read", "none", "--nats", url); o.code != exitFailed || o.problems != "weir: collection none is not published; these are: a/counts\n" {
+	if o := weir(t, "", "read", "none", "--nats", url); o.code != exitFailed || o.problems != "weir: none is not published [not-found]\n  do: `weir list` shows what is published\n" {
 		t.Errorf("unknown: %+v", o)
 	}
 	empty := weirtest.Server(t).URL()
-	if o := weir(t, "", "read", "a/b", "--nats", empty); o.code != exitFailed || o.problems != "weir: collection a/b is not published, nor is any other: publish a catalog first\n" {
+	if o := weir(t, "", "read", "a/b", "--nats", empty); o.code != exitFailed || o.problems != "weir: a/b is not published, nor is anything else [not-found]\n  do: publish a catalog first\n" {
 		t.Errorf("nothing published: %+v", o)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"weir/catalog"
 	"weir/derive"
+	"weir/fault"
 )
 
 // generatedDir holds what is generated, beside the catalog.
@@ -58,7 +59,7 @@ func generate(catalogPath string, check bool, out io.Writer) error {
 			fmt.Fprintln(out, change)
 		}
 		if len(changes) > 0 {
-			return fmt.Errorf("%s is not up to date: run `weir generate %s`", filepath.ToSlash(filepath.Join(root, generatedDir)), catalogPath)
+			return fault.New(fault.Changes, "run `weir generate "+catalogPath+"`", "%s is not up to date", filepath.ToSlash(filepath.Join(root, generatedDir)))
 		}
 		return nil
 	}

@@ -71,7 +71,7 @@ func TestGenerate(t *testing.T) {
 	write(t, filepath.Join(dir, "tsconfig.json"), `{ "compilerOptions": {} }`)
 	want := "removed   flow_generated/typescript/acmeCo/old.d.ts\ncreated   flow_generated/typescript/acmeCo/orders.d.ts\nchanged   flow_generated/typescript/acmeCo/totals.d.ts\n"
 	code, out := generated(t, "generate", dir, "--check")
-	if code != exitFailed || !strings.HasPrefix(out, want+"weir: ") || !strings.Contains(out, "is not up to date: run `weir generate "+dir+"`") {
+	if code != exitFailed || !strings.HasPrefix(out, want+"weir: ") || !strings.Contains(out, "is not up to date [changes]\n  do: run `weir generate "+dir+"`") {
 		t.Errorf("code %d\n%s\nwant\n%s", code, out, want)
 	}
 	if code, out = generated(t, "generate", dir); code != 0 || !strings.HasPrefix(out, want) || !strings.Contains(out, `tsconfig.json does not know the types: add "extends": "./flow_generated/tsconfig.json" to it`) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +33,7 @@ YAML. "weir revert" brings one back.`,
 		Example: "  weir history\n  weir history 20261126T101500",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return &usageError{errors.New("history takes one PUBLICATION at most, as in `weir history 20261126T101500`")}
+				return wrongUsage("write `weir history`, or as in `weir history 20261126T101500`", "history takes one PUBLICATION at most")
 			}
 			return nil
 		},

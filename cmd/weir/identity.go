@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -31,7 +30,7 @@ func (i *identity) of(path string) (string, error) {
 	case i.name == "":
 		return pathIdentity(path)
 	case !identityRule.MatchString(i.name):
-		return "", &usageError{fmt.Errorf("--catalog %s is no name: letters, numbers, -, _ and . in parts separated by /, as in shop or acmeCo/shop", i.name)}
+		return "", wrongUsage("use letters, numbers, -, _ and . in parts separated by /, as in shop or acmeCo/shop", "--catalog %s is no name", i.name)
 	}
 	return i.name, nil
 }

@@ -72,7 +72,7 @@ func TestCatalogName(t *testing.T) {
 	}
 	for _, command := range []string{"publish", "plan", "up"} {
 		o := weir(t, "", command, second, "--catalog", "/shop")
-		if o.code != exitInvalid || o.problems != "weir: --catalog /shop is no name: letters, numbers, -, _ and . in parts separated by /, as in shop or acmeCo/shop\n" {
+		if o.code != exitInvalid || o.problems != "weir: --catalog /shop is no name [usage]\n  do: use letters, numbers, -, _ and . in parts separated by /, as in shop or acmeCo/shop\n" {
 			t.Errorf("%s with a path for a name: exit code %d: %s", command, o.code, o.problems)
 		}
 	}
@@ -92,7 +92,7 @@ func TestRemovalsAreAsked(t *testing.T) {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	const refused = "nothing was published, since that would remove collection a/copies, which "
-	if o := weir(t, "", "revert", all[1].ID); o.code != exitInvalid || !strings.Contains(o.problems, refused+dir+" had until now: nobody can be asked here, so say --yes to have that stop\n") {
+	if o := weir(t, "", "revert", all[1].ID); o.code != exitInvalid || !strings.Contains(o.problems, refused+dir+" had until now [usage]\n  do: say --yes to have that stop\n") {
 		t.Errorf("revert: exit code %d: %s", o.code, o.problems)
 	}
 	writeFlow(t, dir, counts)
@@ -100,7 +100,7 @@ func TestRemovalsAreAsked(t *testing.T) {
 		t.Errorf("up: exit code %d: %s", o.code, o.problems)
 	}
 	dev := start(t, append([]string{"dev", dir}, at...)...)
-	if got := dev.await(t, "mend it"); !strings.Contains(got, "not published: "+refused+dir+" had until now: begin again with --yes to have that stop, or --catalog NAME") {
+	if got := dev.await(t, "mend it"); !strings.Contains(got, "not published: "+refused+dir+" had until now\n  do: begin again with --yes to have that stop, or --catalog NAME") {
 		t.Errorf("dev: %s", got)
 	}
 	dev.stop(t)

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
@@ -15,6 +15,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/controlplane"
+	"weir/fault"
 	"weir/journal"
 	"weir/worker"
 )
@@ -55,7 +56,7 @@ func (i *ingest) run(ctx context.Context, name string, in io.Reader, progress io
 		return err
 	}
 	if target.Spec.Derive != nil {
-		return fmt.Errorf("%s is derived: publish to the collections that it is derived from", name)
+		return fault.New(fault.DerivedCollection, "publish to the collections that it is derived from", "%s is derived: only its derivation writes it", name)
 	}
 	entrance := worker.NewEntrance(conn, target)
 	stored, err := pour(ctx, in, entrance)
@@ -140,7 +141,7 @@ func readLines(ctx context.Context, in io.Reader, to chan<- line) {
 	case err == nil:
 		err = io.EOF
 	case errors.Is(err, bufio.ErrTooLong):
-		err = fmt.Errorf("it is longer than %d MiB, which no document may be", maxLine>>20)
+		err = fault.New(fault.TooLarge, "make it smaller", "it is longer than %d MiB, which no document may be", maxLine>>20)
 	}
 	send(line{number: number + 1, err: err})
 }
@@ -161,8 +162,6 @@ func publishedCollection(ctx context.Context, conn *journal.Conn, name string) (
 		}
 		known = append(known, r.Collection.Name)
 	}
-	if len(known) == 0 {
-		return nil, fmt.Errorf("collection %s is not published, nor is any other: publish a catalog first", name)
-	}
-	return nil, fmt.Errorf("collection %s is not published; these are: %s", name, strings.Join(known, ", "))
+	slices.Sort(known)
+	return nil, &controlplane.NameError{Name: name, Known: known}
 }

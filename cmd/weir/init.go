@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/catalog"
+	"weir/fault"
 )
 
 // templates are catalogs to begin with, one a directory. Each has a README.md
@@ -107,7 +108,7 @@ func writeTemplate(name, dir string, out io.Writer) error {
 		}
 	}
 	if len(taken) > 0 {
-		return fmt.Errorf("%s holds %s already: nothing was written; name another directory, or move what is there", dir, strings.Join(taken, ", "))
+		return fault.New(fault.File, "name another directory, or move what is there", "%s holds %s already: nothing was written", dir, strings.Join(taken, ", "))
 	}
 	for _, file := range names {
 		if err := writeNew(filepath.Join(dir, filepath.FromSlash(file)), files[file]); err != nil {

@@ -69,7 +69,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 	if err != nil || readErr != nil || len(entries) != 1 || string(text) != "mine" {
 		t.Errorf("%v %q, %v, %v", entries, text, err, readErr)
 	}
-	if o := weir(t, "", "init", dir, "--template", "none"); o.code != exitInvalid || !strings.Contains(o.problems, "--template none is unknown: hello, orders or sql") {
+	if o := weir(t, "", "init", dir, "--template", "none"); o.code != exitInvalid || !strings.Contains(o.problems, "--template has no value \"none\" [usage]\n  do: say hello, orders or sql\n") {
 		t.Errorf("%d: %s", o.code, o.problems)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"weir/controlplane"
+	"weir/fault"
 	"weir/journal"
 	"weir/journal/server"
 	"weir/monitor"
@@ -211,7 +211,7 @@ func dataDir(named, root string) (string, error) {
 		return "", err
 	}
 	if err := os.MkdirAll(abs, 0o750); err != nil {
-		return "", &environmentError{fmt.Errorf("data directory: %w", err)}
+		return "", &environmentError{fault.New(fault.File, "name another directory with --data, or give this user the right to write there", "data directory: %w", err)}
 	}
 	return abs, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"weir/catalog"
 	"weir/catalog/lint"
+	"weir/fault"
 	natssink "weir/sinks/nats"
 )
 
@@ -40,7 +41,7 @@ catalog or the command line is wrong.`,
 				return err
 			}
 			if strict && len(warnings) > 0 {
-				return fmt.Errorf("%d warnings, and --strict allows none", len(warnings))
+				return fault.New(fault.Warnings, "", "%s, and --strict allows none", plural(len(warnings), "warning", "warnings"))
 			}
 			return nil
 		},

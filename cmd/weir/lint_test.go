@@ -40,7 +40,7 @@ materializations:
 	if err := json.Unmarshal([]byte(o.out), &warnings); err != nil || len(warnings) != 2 || warnings[0].Line != 4 || warnings[0].Why == "" {
 		t.Errorf("%v: %s", err, o.out)
 	}
-	if o.code != exitFailed || o.problems != "weir: 2 warnings, and --strict allows none\n" {
+	if o.code != exitFailed || !strings.HasPrefix(o.problems, `{"error":{"code":"warnings","message":"2 warnings, and --strict allows none",`) {
 		t.Errorf("--strict: exit code %d: %s", o.code, o.problems)
 	}
 	if got := succeed(t, "", "lint", "../../examples/orders", "-o", "json"); got != "[]\n" {

@@ -69,7 +69,7 @@ func (l *list) run(ctx context.Context, args []string, out io.Writer) error {
 	for _, arg := range args {
 		kind, ok := kinds[strings.ToLower(arg)]
 		if !ok {
-			return &usageError{fmt.Errorf("%s is no kind: %s", arg, alternatives(kindNames))}
+			return wrongUsage("say "+alternatives(kindNames), "there is no kind %q", arg)
 		}
 		wanted = append(wanted, kind)
 	}

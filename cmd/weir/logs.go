@@ -45,7 +45,7 @@ kept, dropped says how many lines are missing before that one.`,
   weir logs --level warn --since 1h -o json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 1 {
-				return &usageError{fmt.Errorf("logs takes one task at most, but there are %s: leave all out to see every task's", strings.Join(args, ", "))}
+				return wrongUsage("name one, or none to see every task's", "logs takes one task at most, but there are %s", strings.Join(args, ", "))
 			}
 			return nil
 		},
@@ -84,7 +84,7 @@ func (l *logs) checkFlags() error {
 		}
 	}
 	if l.since < 0 || l.last < 0 {
-		return &usageError{fmt.Errorf("--since and --last are not below 0")}
+		return wrongUsage("say a time and a number that are not below 0, as --since 10m --last 100", "--since or --last is below 0")
 	}
 	level, err := zapcore.ParseLevel(l.level)
 	if err != nil {

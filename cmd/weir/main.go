@@ -5,15 +5,16 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"weir/catalog"
+	"weir/fault"
 	"weir/sinks"
 	filesink "weir/sinks/files"
 	natssink "weir/sinks/nats"
@@ -45,11 +46,11 @@ func main() {
 
 // execute runs a command line and gives the exit code.
 func execute(ctx context.Context, c *cobra.Command) int {
-	err := c.ExecuteContext(ctx)
+	ran, err := c.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(c.ErrOrStderr(), "weir:", err)
+	report(c.ErrOrStderr(), ran, err)
 	return exitCode(err)
 }
 
@@ -69,7 +70,7 @@ func root() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; `%s --help` lists the flags", err, cmd.CommandPath())}
+		return flagError(cmd, err)
 	})
 	c.AddCommand(initCommand(), devCommand(), planCommand(), historyCommand(), revertCommand(), listCommand(), getCommand(), describeCommand(),
 		pauseCommand(), resumeCommand(), deleteCommand(), waitCommand())
@@ -139,23 +140,54 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
+// wrongUsage makes the error of a wrong command line; fix "" names the
+// command's help.
+func wrongUsage(fix, format string, args ...any) error {
+	return &usageError{fault.New(fault.Usage, fix, format, args...)}
+}
+
+// helpOf is where a command explains itself.
+func helpOf(cmd *cobra.Command) string {
+	return "`" + cmd.CommandPath() + " --help` shows what it takes"
+}
+
+// flagError is a flag that is not there, or has a value that it cannot have.
+func flagError(cmd *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		value   *pflag.InvalidValueError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, f.Name) })
+		if near := catalog.Nearest(unknown.GetSpecifiedName(), flags); near != "" {
+			return wrongUsage("if you mean --"+near+", say that; "+helpOf(cmd), "%w", err)
+		}
+	case errors.As(err, &value):
+		name := value.GetFlag().Name
+		return wrongUsage("--"+name+" is: "+value.GetFlag().Usage+"; "+helpOf(cmd), "--%s cannot be %q", name, value.GetValue())
+	}
+	return wrongUsage("", "%w", err)
+}
+
 // knownCommand is the arguments' rule of the root, which takes none but the
 // names of commands: those never come here.
 func knownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	hint := "`weir --help` lists the commands"
+	fix := "`weir --help` lists the commands"
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		hint = "did you mean `weir " + strings.Join(near, "` or `weir ") + "`?"
+		fix = "if you mean `weir " + strings.Join(near, "` or `weir ") + "`, say that; " + fix
 	}
-	return &usageError{fmt.Errorf("there is no command %s: %s", args[0], hint)}
+	return wrongUsage(fix, "there is no command %s", args[0])
 }
 
 // noArguments is the arguments' rule of commands that take flags only.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return &usageError{fmt.Errorf("%s takes no arguments, but there is %s", cmd.Name(), strings.Join(args, " "))}
+		return wrongUsage("", "%s takes no arguments, but there is %s", cmd.Name(), strings.Join(args, " "))
 	}
 	return nil
 }
@@ -164,7 +196,7 @@ func noArguments(cmd *cobra.Command, args []string) error {
 func exactlyOne(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return &usageError{fmt.Errorf("%s takes one %s, as in `weir %s`", cmd.Name(), what, cmd.Use)}
+			return wrongUsage("write `"+cmd.Root().Name()+" "+cmd.Use+"`; "+helpOf(cmd), "%s takes one %s", cmd.Name(), what)
 		}
 		return nil
 	}
@@ -174,7 +206,7 @@ func exactlyOne(what string) cobra.PositionalArgs {
 func atLeastOne(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
-			return &usageError{fmt.Errorf("%s takes a %s, as in `weir %s`", cmd.Name(), what, cmd.Use)}
+			return wrongUsage("write `"+cmd.Root().Name()+" "+cmd.Use+"`; "+helpOf(cmd), "%s takes a %s", cmd.Name(), what)
 		}
 		return nil
 	}

@@ -123,7 +123,7 @@ func oneOf(flag, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
 	}
-	return &usageError{fmt.Errorf("--%s %s is unknown: %s", flag, value, alternatives(allowed))}
+	return wrongUsage("say "+alternatives(allowed), "--%s has no value %q", flag, value)
 }
 
 // alternatives spells a choice: a, b or c.

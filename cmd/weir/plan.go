@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"weir/catalog"
 	"weir/controlplane"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -79,7 +79,7 @@ func (p *plan) run(ctx context.Context, path string, out, problems io.Writer) er
 		return err
 	}
 	if p.exitCode && !what.Empty() {
-		return &noError{errors.New("there is something to publish")}
+		return &noError{fault.New(fault.Changes, "`weir publish` publishes it", "there is something to publish")}
 	}
 	return nil
 }

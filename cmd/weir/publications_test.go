@@ -55,7 +55,7 @@ func TestPublicationsByCommand(t *testing.T) {
 	succeed(t, "", "init", dir)
 	data := t.TempDir()
 	o := weir(t, "", "plan", dir, "--data", data, "--exit-code")
-	if o.code != exitNo || o.problems != "weir: there is something to publish\n" {
+	if o.code != exitNo || o.problems != "weir: there is something to publish [changes]\n  do: `weir publish` publishes it\n" {
 		t.Errorf("plan --exit-code: %d: %s", o.code, o.problems)
 	}
 	same(t, "plan", o.out, `+ create collection acmeCo/greetings
@@ -137,7 +137,7 @@ func TestGetAndPublish(t *testing.T) {
 	if second := succeed(t, "", "get", "acmeCo/shop", "-o", "json"); !strings.Contains(second, `"path": "shop.db"`) || strings.Contains(second, "acmeCo/customers\": {") {
 		t.Errorf("one spec as JSON:\n%s", second)
 	}
-	if o := weir(t, "", "get", "acmeCo/shops"); o.code != exitFailed || !strings.Contains(o.problems, "acmeCo/shops is not published: `weir list` shows what is") {
+	if o := weir(t, "", "get", "acmeCo/shops"); o.code != exitFailed || !strings.Contains(o.problems, "acmeCo/shops is not published [not-found]\n  do: if you mean acmeCo/shop, name that") {
 		t.Errorf("an unknown name: %d: %s", o.code, o.problems)
 	}
 	if got := succeed(t, "", "__complete", "describe", "acmeCo/s"); !strings.HasPrefix(got, "acmeCo/shop\tmaterialization\n") {
@@ -192,7 +192,7 @@ func TestPauseByCommand(t *testing.T) {
 	succeed(t, "", "wait", "acmeCo/greetings", "--for", "paused")
 	succeed(t, "{\"id\":2,\"name\":\"Ada\"}\n", "ingest", "acmeCo/visits")
 	o := weir(t, "", "wait", "acmeCo/greetings", "--timeout", "20ms")
-	if o.code != exitNo || o.problems != "weir: not caught-up within 20ms: derivation acmeCo/greetings is paused\n" {
+	if o.code != exitNo || o.problems != "weir: not caught-up within 20ms: derivation acmeCo/greetings is paused [timeout]\n  do: `weir status` shows what tasks do; --timeout waits longer\n" {
 		t.Errorf("wait for what is paused: %d %q", o.code, o.problems)
 	}
 	same(t, "list", steady(succeed(t, "", "list"), dir), `NAME  KIND  STATE  DOCS  BYTES  LAG

@@ -52,9 +52,9 @@ func (c *chosen) entries(ctx context.Context, conn *journal.Conn, args []string)
 	filtered := c.all || c.filter != quarantine.Filter{}
 	switch {
 	case len(args) > 0 && filtered:
-		return nil, &usageError{fmt.Errorf("give either the IDs of documents or --collection, --task, --rule or --all")}
+		return nil, wrongUsage("leave one of the two out", "there are both IDs of documents and flags that select documents")
 	case len(args) == 0 && !filtered:
-		return nil, &usageError{fmt.Errorf("which documents? give their IDs, as `weir quarantine list` shows them, or --collection, --task, --rule or --all")}
+		return nil, wrongUsage("give their IDs, as `weir quarantine list` shows them, or --collection, --task, --rule or --all", "no document is named")
 	case filtered:
 		entries, _, err := quarantine.List(ctx, conn, c.filter, 0)
 		return entries, err
@@ -77,7 +77,7 @@ func (c *chosen) entries(ctx context.Context, conn *journal.Conn, args []string)
 func entryID(text string) (uint64, error) {
 	id, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || id == 0 {
-		return 0, &usageError{fmt.Errorf("%q is no ID of a quarantined document: `weir quarantine list` shows them", text)}
+		return 0, wrongUsage("`weir quarantine list` shows the IDs", "%q is no ID of a quarantined document", text)
 	}
 	return id, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane/quarantine"
+	"weir/fault"
 )
 
 type quarantineEdit struct {
@@ -59,7 +59,7 @@ func (q *quarantineEdit) run(ctx context.Context, cmd *cobra.Command, arg string
 		return err
 	}
 	if q.file != "" && len(q.set) > 0 {
-		return &usageError{errors.New("give either --set or --file")}
+		return wrongUsage("leave one out", "--set and --file both say what the document shall be")
 	}
 	conn, err := q.open(ctx, "quarantine", q.logger(zapcore.WarnLevel))
 	if err != nil {
@@ -90,7 +90,7 @@ func (q *quarantineEdit) run(ctx context.Context, cmd *cobra.Command, arg string
 		fmt.Fprintf(cmd.ErrOrStderr(), "the edited text is in %s: go on with `weir quarantine edit %d --file %s`\n", kept, id, kept)
 	}
 	if err == nil && !outcome.Done {
-		err = &noError{errors.New("the document stays in quarantine")}
+		err = &noError{fault.New(fault.No, "correct the document by what is said above", "the document stays in quarantine")}
 	}
 	return err
 }
@@ -115,7 +115,7 @@ func setAll(text []byte, assignments []string) ([]byte, error) {
 	for _, assignment := range assignments {
 		pointer, value, ok := strings.Cut(assignment, "=")
 		if !ok {
-			return nil, &usageError{fmt.Errorf("--set %s: write pointer=value, as in --set /amount=12", assignment)}
+			return nil, wrongUsage("write pointer=value, as in --set /amount=12", "--set %s assigns nothing", assignment)
 		}
 		given := json.RawMessage(value)
 		if !json.Valid(given) {
@@ -123,7 +123,7 @@ func setAll(text []byte, assignments []string) ([]byte, error) {
 		}
 		var err error
 		if text, err = quarantine.Set(text, pointer, given); err != nil {
-			return nil, &usageError{fmt.Errorf("--set %s: %w", assignment, err)}
+			return nil, wrongUsage("write pointer=value, as in --set /amount=12", "--set %s: %w", assignment, err)
 		}
 	}
 	return text, nil
@@ -137,7 +137,7 @@ func edited(ctx context.Context, cmd *cobra.Command, d *quarantine.Document) (te
 		editor = os.Getenv("EDITOR")
 	}
 	if editor == "" {
-		return nil, "", &usageError{errors.New("no editor: set $VISUAL or $EDITOR, or give --set or --file")}
+		return nil, "", wrongUsage("set $VISUAL or $EDITOR, or give --set or --file", "there is no editor")
 	}
 	dir, err := os.MkdirTemp("", "weir-edit-")
 	if err != nil {
@@ -155,7 +155,7 @@ func edited(ctx context.Context, cmd *cobra.Command, d *quarantine.Document) (te
 		run.Stdout = cmd.OutOrStdout()
 	}
 	if err := run.Run(); err != nil {
-		return nil, "", fmt.Errorf("editor %s: %w", words[0], err)
+		return nil, "", fault.New(fault.File, "set $VISUAL or $EDITOR to an editor that runs, or give --set or --file", "editor %s: %w", words[0], err)
 	}
 	if text, err = os.ReadFile(file); err != nil {
 		return nil, "", err
@@ -164,7 +164,7 @@ func edited(ctx context.Context, cmd *cobra.Command, d *quarantine.Document) (te
 		if err := os.RemoveAll(dir); err != nil {
 			return nil, "", err
 		}
-		return nil, "", &noError{errors.New("nothing was changed, and nothing done")}
+		return nil, "", &noError{fault.New(fault.Declined, "change the document in the editor, or give --set or --file", "nothing was changed, and nothing done")}
 	}
 	var compact bytes.Buffer
 	if json.Compact(&compact, text) == nil {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weir/controlplane/quarantine"
+	"weir/fault"
 )
 
 type quarantineRetry struct {
@@ -92,7 +93,7 @@ func (q *quarantineRetry) run(ctx context.Context, args []string, out, notes io.
 	}
 	fmt.Fprintf(notes, "%s %s\n", countOf(done), verb)
 	if stay > 0 {
-		return &noError{fmt.Errorf("%s not taken: quarantine keeps them", countOf(stay))}
+		return &noError{fault.New(fault.No, "mend them with `weir quarantine edit`, or publish a schema that takes them", "%s not taken: quarantine keeps them", countOf(stay))}
 	}
 	return nil
 }
@@ -179,7 +180,7 @@ func (q *quarantineDrop) run(ctx context.Context, args []string, out, notes io.W
 		return nil
 	}
 	if !q.yes {
-		return &usageError{fmt.Errorf("%s would be gone for good: say --yes to drop what is listed", countOf(len(entries)))}
+		return wrongUsage("say --yes to drop what is listed", "%s would be gone for good", countOf(len(entries)))
 	}
 	for _, e := range entries {
 		if err := quarantine.Drop(ctx, conn, e); err != nil {

@@ -55,7 +55,7 @@ func (w *where) query(ctx context.Context, conn *journal.Conn, c *collection.Col
 	for _, text := range w.partitions {
 		field, value, ok := strings.Cut(text, "=")
 		if !ok {
-			return nil, &usageError{fmt.Errorf("--partition %s: write field=value, as in --partition region=EU", text)}
+			return nil, wrongUsage("write field=value, as in --partition region=EU", "--partition %s selects nothing", text)
 		}
 		partitions[field] = append(partitions[field], value)
 	}
@@ -70,7 +70,7 @@ func (w *where) query(ctx context.Context, conn *journal.Conn, c *collection.Col
 func begin(_ context.Context, from string, do func(now time.Time) error) error {
 	err := do(time.Now())
 	if errors.Is(err, documents.ErrFrom) {
-		return &usageError{fmt.Errorf("--from %s %w", from, documents.ErrFrom)}
+		return wrongUsage("write a sequence, a time as 2026-01-31T00:00:00Z, an age as 90s, 5m, 2h or 3d, or first, last or new", "--from %s %w", from, documents.ErrFrom)
 	}
 	return err
 }
@@ -106,11 +106,11 @@ the others.`,
 func (r *read) checkFlags() error {
 	switch {
 	case r.reduce && (r.follow || r.meta):
-		return &usageError{errors.New("--reduce reads everything before it prints, and what it prints stands at no sequence: it goes without --follow and --meta")}
+		return wrongUsage("leave --follow and --meta out, or --reduce", "--reduce reads everything before it prints, and what it prints stands at no sequence")
 	case r.follow && r.form == formTable:
-		return &usageError{errors.New("a table is printed when all of it is read: --follow goes with the other forms")}
+		return wrongUsage("leave --follow out, or say another form with -o", "a table is printed when all of it is read, and --follow never ends")
 	case r.limit < 0:
-		return &usageError{fmt.Errorf("--limit %d: there are no fewer documents than none", r.limit)}
+		return wrongUsage("say a number above 0, or 0 for all", "--limit %d is below 0", r.limit)
 	}
 	return r.check()
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -12,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"weir/catalog"
+	"weir/fault"
 	"weir/worker"
 )
 
@@ -47,7 +47,7 @@ func (s *schemaOf) run(ctx context.Context, out io.Writer) error {
 		return s.printInferred(ctx, out)
 	}
 	if s.history {
-		return &usageError{errors.New("--history goes with --inferred COLLECTION")}
+		return wrongUsage("say --inferred COLLECTION too", "--history shows how an inferred schema came about, and no collection is named")
 	}
 	_, err := fmt.Fprintf(out, "%s\n", catalog.JSONSchema())
 	return err
@@ -64,14 +64,14 @@ func (s *schemaOf) printInferred(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	if !target.Infers() {
-		return fmt.Errorf("nothing is inferred of %s: its readSchema does not refer to %s", s.inferred, catalog.InferredSchemaURL)
+		return fault.New(fault.NotFound, "let its readSchema refer to "+catalog.InferredSchemaURL, "nothing is inferred of %s: its readSchema does not ask for it", s.inferred)
 	}
 	versions, err := worker.InferredHistory(ctx, conn, s.inferred)
 	if err != nil {
 		return err
 	}
 	if len(versions) == 0 {
-		return fmt.Errorf("nothing is inferred of %s yet: no document was written or read since its readSchema refers to %s", s.inferred, catalog.InferredSchemaURL)
+		return fault.New(fault.NotFound, "try again after the first document", "nothing is inferred of %s yet: no document was written or read since its readSchema refers to %s", s.inferred, catalog.InferredSchemaURL)
 	}
 	if s.history {
 		lines := json.NewEncoder(out)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -37,13 +36,13 @@ func (s *secretFlags) store(otherwise secrets.Store) (*secrets.Store, error) {
 			return nil, err
 		}
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, &usageError{fmt.Errorf("--secrets-dir %s is no directory", s.dir)}
+			return nil, wrongUsage("name a directory that is there", "--secrets-dir %s is no directory", s.dir)
 		}
 		store.Dir, store.Confined = dir, true
 	}
 	for _, pattern := range s.env {
 		if pattern == "" {
-			return nil, &usageError{errors.New("--secrets-env has an empty name: name variables, as PGPASSWORD or SHOP_*")}
+			return nil, wrongUsage("name variables, as PGPASSWORD or SHOP_*", "--secrets-env has an empty name")
 		}
 	}
 	return &store, nil

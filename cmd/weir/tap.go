@@ -15,6 +15,7 @@ import (
 
 	"weir/controlplane"
 	"weir/controlplane/documents"
+	"weir/fault"
 )
 
 type tap struct {
@@ -69,7 +70,7 @@ func (t *tap) run(ctx context.Context, task string, out, notes io.Writer) error 
 		return err
 	}
 	if pipes = t.wanted(pipes); len(pipes) == 0 {
-		return fmt.Errorf("%s has nothing there on NATS: what a capture reads and a materialization writes lies in its endpoint", task)
+		return fault.New(fault.NotFound, "look at the endpoint, or at the other side of the task", "%s has nothing there on NATS: what a capture reads and a materialization writes lies in its endpoint", task)
 	}
 	if err := begin(ctx, t.from, func(now time.Time) error { return documents.BeginAll(ctx, conn, pipes, t.from, now) }); err != nil {
 		return err

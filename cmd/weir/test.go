@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -14,6 +13,7 @@ import (
 
 	"weir/catalog"
 	"weir/catalogtest"
+	"weir/fault"
 )
 
 // tests holds the flags of `weir test`.
@@ -82,11 +82,11 @@ func (t *tests) checkFlags() (err error) {
 		return err
 	}
 	if t.watch && (t.update || !t.forPeople()) {
-		return &usageError{errors.New("--watch shows text and rewrites nothing: leave --update and --output out")}
+		return wrongUsage("leave --update and --output out", "--watch shows text and rewrites nothing")
 	}
 	if t.filter != "" {
 		if t.match, err = regexp.Compile(t.filter); err != nil {
-			return &usageError{fmt.Errorf("--filter %s: %w", t.filter, err)}
+			return wrongUsage("write a regular expression, as in --filter orders", "--filter %s: %w", t.filter, err)
 		}
 	}
 	return nil
@@ -101,9 +101,9 @@ func (t *tests) load(ctx context.Context) (*catalog.Catalog, error) {
 	names := catalog.Names(c.Tests)
 	switch {
 	case len(names) == 0:
-		return nil, errors.New("the catalog has no tests: add some under `tests:`")
+		return nil, fault.New(fault.NotFound, "add some under `tests:`; docs/testing.md shows how", "the catalog has no tests")
 	case t.match != nil && !slices.ContainsFunc(names, t.match.MatchString):
-		return nil, &usageError{fmt.Errorf("--filter %s matches none of the %d tests; the first is %s", t.filter, len(names), names[0])}
+		return nil, wrongUsage("name a part of one of them, as "+names[0], "--filter %s matches none of the %d tests", t.filter, len(names))
 	}
 	return c, nil
 }
@@ -146,7 +146,7 @@ func (t *tests) once(ctx context.Context) error {
 		report.WriteSummary(t.out, t.colors, t.match == nil)
 	}
 	if err == nil && report.Failed > 0 {
-		err = fmt.Errorf("%d of %d tests failed", report.Failed, len(report.Tests))
+		err = fault.New(fault.TestsFailed, "", "%d of %d tests failed", report.Failed, len(report.Tests))
 	}
 	return err
 }

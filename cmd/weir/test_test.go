@@ -40,7 +40,7 @@ func TestTest(t *testing.T) {
 		t.Errorf("examples/orders: %s", got)
 	}
 	none := weirtest.Files(t, map[string]string{"flow.yaml": testFlow})
-	if o := weir(t, "", "test", none); o.code != exitFailed || o.problems != "weir: the catalog has no tests: add some under `tests:`\n" {
+	if o := weir(t, "", "test", none); o.code != exitFailed || o.problems != "weir: the catalog has no tests [not-found]\n  do: add some under `tests:`; docs/testing.md shows how\n" {
 		t.Errorf("no tests: exit code %d: %s", o.code, o.problems)
 	}
 	broken := weirtest.Files(t, map[string]string{"flow.yaml": testFlow + "tests: {a/x: [{verify: {collection: a/d, documents: []}}]}"})
@@ -49,7 +49,7 @@ func TestTest(t *testing.T) {
 	}
 	failing := weirtest.Files(t, map[string]string{"flow.yaml": testFlow + "tests:" + goodTest + badTest})
 	o := weir(t, "", "test", failing)
-	if o.code != exitFailed || o.problems != "weir: 1 of 2 tests failed\n" {
+	if o.code != exitFailed || !strings.HasPrefix(o.problems, "weir: 1 of 2 tests failed [tests-failed]\n  do: ") {
 		t.Errorf("failing: exit code %d: %s", o.code, o.problems)
 	}
 	for _, want := range []string{"FAIL  a/bad (", "flow.yaml:15: step 2, verify a/b\n", "- /n: 2\n", "+ /n: 1\n", "ok    a/good (", "1 passed, 1 failed in ", "1 of 1 transform ran, on 2 documents\n"} {
@@ -107,7 +107,7 @@ func TestTestUpdate(t *testing.T) {
 		"both.yaml": "- id: x  # of both\n",
 	})
 	o := weir(t, "", "test", dir, "--update")
-	if o.code != exitFailed || o.problems != "weir: 1 of 4 tests failed\n" {
+	if o.code != exitFailed || !strings.HasPrefix(o.problems, "weir: 1 of 4 tests failed [tests-failed]\n  do: ") {
 		t.Errorf("exit code %d: %s", o.code, o.problems)
 	}
 	for _, want := range []string{

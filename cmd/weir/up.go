@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -70,9 +69,9 @@ func (u *up) upFlags(c *cobra.Command) {
 func (u *up) check(cmd *cobra.Command) error {
 	switch {
 	case u.port < 0 || u.port > 65535:
-		return &usageError{fmt.Errorf("--port %d is no port: 1 to 65535, or 0 to have one picked", u.port)}
+		return wrongUsage("say 1 to 65535, or 0 to have one picked", "--port %d is no port", u.port)
 	case u.given() && cmd.Flags().Changed("port"):
-		return &usageError{errors.New("--port is for the embedded server, which --nats and --context replace: leave one out")}
+		return wrongUsage("leave one out", "--port is for the embedded server, which --nats and --context replace")
 	}
 	return u.web.check(cmd)
 }

@@ -14,6 +14,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/controlplane"
+	"weir/fault"
 	"weir/journal"
 	"weir/worker"
 )
@@ -75,7 +76,7 @@ func (w *wait) run(ctx context.Context, names []string, problems io.Writer) erro
 		return err
 	}
 	if w.what == forDocument && len(names) == 0 {
-		return &usageError{errors.New("--for document takes the names of collections, as in `weir wait acmeCo/orders --for document`")}
+		return wrongUsage("write as in `weir wait acmeCo/orders --for document`", "--for document takes the names of collections")
 	}
 	conn, err := w.open(ctx, "wait", w.logger(zapcore.WarnLevel))
 	if err != nil {
@@ -93,7 +94,7 @@ func (w *wait) run(ctx context.Context, names []string, problems io.Writer) erro
 	}
 	last, err := w.all(ctx, conn, records)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		return &noError{fmt.Errorf("not %s within %s%s", w.what, w.timeout, last)}
+		return &noError{fault.New(fault.Timeout, "", "not %s within %s%s", w.what, w.timeout, last)}
 	}
 	if err == nil {
 		note(problems, "%s: %s", w.what, plural(len(records), "spec", "specs"))
@@ -239,7 +240,7 @@ func lastSequence(ctx context.Context, conn *journal.Conn, name, filter string) 
 // firstDocument waits until a collection holds a document.
 func firstDocument(ctx context.Context, conn *journal.Conn, r catalog.Record) error {
 	if r.Collection == nil {
-		return &usageError{fmt.Errorf("%s is a %s: --for document takes collections", r.Name(), r.Kind())}
+		return wrongUsage("name a collection", "%s is a %s: --for document takes collections", r.Name(), r.Kind())
 	}
 	reader, err := conn.NewReader(ctx, journal.ReaderConfig{Stream: collection.StreamName(r.Name()), Filter: collection.DocFilter(r.Name()), Name: "weir_wait"})
 	if err != nil {
@@ -269,10 +270,10 @@ func awaitStopped(ctx context.Context, conn *journal.Conn, names []string) error
 		return at < 0, nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return &environmentError{fmt.Errorf("worker %s still runs %s %s, which is not published any more, after %s: nothing of the data was deleted; stop that worker, then give the same command again", last.Worker, last.Kind, last.Task, stoppedWithin)}
+		return &environmentError{fault.New(fault.Conflict, "stop that worker, then give the same command again", "nothing of the data was deleted: worker %s still runs %s %s, which is not published any more, after %s", last.Worker, last.Kind, last.Task, stoppedWithin)}
 	}
 	if err != nil {
-		return fmt.Errorf("nothing of the data was deleted yet, the same command again goes on with it: %w", err)
+		return again(fmt.Errorf("nothing of the data was deleted yet: %w", err))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"weir/controlplane/listener"
+	"weir/fault"
 )
 
 const (
@@ -49,7 +50,7 @@ func (w *web) flags(cmd *cobra.Command, otherwise string) {
 func (w *web) check(cmd *cobra.Command) error {
 	w.given = cmd.Flags().Changed("http")
 	if (w.cert == "") != (w.key == "") {
-		return &usageError{errors.New("HTTPS needs a certificate and its key: give both --http-cert and --http-key")}
+		return wrongUsage("give both --http-cert and --http-key", "HTTPS needs a certificate and its key")
 	}
 	return nil
 }
@@ -104,7 +105,7 @@ func (w *web) listen(ctx context.Context, data string, log *zap.Logger) (l *list
 		l, err = listener.Listen(ctx, o)
 	}
 	if errors.Is(err, listener.ErrTaken) {
-		err = fmt.Errorf("%w: is another weir running? choose another address with --http HOST:PORT, or serve no pages with --http off", err)
+		err = fault.Wrap(err, fault.PortTaken, "stop the other weir, if one runs, or choose another address with --http HOST:PORT; --http off serves no pages")
 	}
 	if err != nil {
 		return nil, "", &environmentError{err}

@@ -72,7 +72,7 @@ func TestPagesEnvironment(t *testing.T) {
 	}
 	defer taken.Close()
 	for addr, want := range map[string]string{
-		taken.Addr().String(): "another program listens there: is another weir running? choose another address with --http HOST:PORT, or serve no pages with --http off",
+		taken.Addr().String(): "another program listens there [port-taken]\n  do: stop the other weir, if one runs, or choose another address with --http HOST:PORT; --http off serves no pages\n",
 		"4280":                "write it as 127.0.0.1:4280",
 	} {
 		o := weir(t, "", "serve", "--nats", url, "--data", t.TempDir(), "--http", addr)

@@ -223,7 +223,7 @@ func TestErrors(t *testing.T) {
 	} {
 		status, text := w.ask(c.method, c.path, c.body)
 		var answer struct{ Error api.Error }
-		if err := json.Unmarshal([]byte(text), &answer); err != nil || status != c.status || answer.Error.Code != c.code || !strings.Contains(answer.Error.Message, c.message) || answer.Error.Fix == "" {
+		if err := json.Unmarshal([]byte(text), &answer); err != nil || status != c.status || string(answer.Error.Code) != c.code || !strings.Contains(answer.Error.Message, c.message) || answer.Error.Fix == "" {
 			t.Errorf("%s %s: %d %s, %v", c.method, c.path, status, text, err)
 		}
 	}

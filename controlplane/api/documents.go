@@ -11,6 +11,7 @@ import (
 	"weir/collection"
 	"weir/controlplane"
 	"weir/controlplane/documents"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -168,7 +169,7 @@ func (s *Service) Document(ctx context.Context, r DocumentRequest) (Document, er
 		err = journal.ErrNoMessage // it is a marker
 	}
 	if errors.Is(err, journal.ErrNoMessage) {
-		return Document{}, &Error{Code: "not-found", Message: fmt.Sprintf("%s holds no document at sequence %d", r.Collection, r.Seq), Fix: "it may be erased, or the sequence may be a marker's; read from there on"}
+		return Document{}, &Error{Code: fault.NotFound, Message: fmt.Sprintf("%s holds no document at sequence %d", r.Collection, r.Seq), Fix: "it may be erased, or the sequence may be a marker's; read from there on"}
 	}
 	if err != nil {
 		return Document{}, err

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/fault"
 )
 
 // maxRequest is the largest body of a request in bytes.
@@ -32,11 +34,11 @@ func (s *Service) Mount(handle func(pattern string, h http.Handler)) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			if _, pattern := known.Handler(&http.Request{Method: method, URL: r.URL, Host: r.Host}); pattern != "" {
 				w.Header().Set("Allow", method)
-				writeError(w, &Error{Code: "method-not-allowed", Message: r.URL.Path + " takes no " + r.Method, Fix: "send " + method})
+				writeError(w, &Error{Code: fault.MethodNotAllowed, Message: r.URL.Path + " takes no " + r.Method, Fix: "send " + method})
 				return
 			}
 		}
-		writeError(w, &Error{Code: "not-found", Message: "there is no operation " + r.Method + " " + r.URL.Path, Fix: "they are listed at " + Root + "openapi.json"})
+		writeError(w, &Error{Code: fault.NotFound, Message: "there is no operation " + r.Method + " " + r.URL.Path, Fix: "they are listed at " + Root + "openapi.json"})
 	}))
 }
 
@@ -65,7 +67,7 @@ func (o Operation) requestOf(w http.ResponseWriter, r *http.Request) ([]byte, er
 		var long *http.MaxBytesError
 		switch {
 		case errors.As(err, &long):
-			return nil, &Error{Code: "too-large", Message: "the request is longer than " + strconv.Itoa(maxRequest) + " bytes", Fix: "send it in parts"}
+			return nil, &Error{Code: fault.TooLarge, Message: "the request is longer than " + strconv.Itoa(maxRequest) + " bytes", Fix: "send it in parts"}
 		case err != nil:
 			return nil, invalid("the request's body cannot be read: " + err.Error())
 		}
@@ -124,7 +126,7 @@ func jsonName(f reflect.StructField) string {
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	text, err := encode(value)
 	if err != nil {
-		writeError(w, &Error{Code: "error", Message: "the answer cannot be encoded: " + err.Error()})
+		writeError(w, &Error{Code: fault.Failed, Message: "the answer cannot be encoded: " + err.Error()})
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go/micro"
+
+	"weir/fault"
 )
 
 const (
@@ -65,7 +67,7 @@ func (s *Service) handler(ctx context.Context, o Operation) micro.Handler {
 		switch {
 		case errors.Is(err, micro.ErrRespond):
 			if len(text) > s.conn.MaxPayload() {
-				refuse(r, &Error{Code: "too-large", Message: fmt.Sprintf("the answer takes %d bytes, but the server takes messages of at most %d", len(text), s.conn.MaxPayload()), Fix: "ask for less, as with a lower limit, or over HTTP"})
+				refuse(r, &Error{Code: fault.TooLarge, Message: fmt.Sprintf("the answer takes %d bytes, but the server takes messages of at most %d", len(text), s.conn.MaxPayload()), Fix: "ask for less, as with a lower limit, or over HTTP"})
 			}
 		case err != nil:
 			refuse(r, s.explain(err))
@@ -80,7 +82,7 @@ func refuse(r micro.Request, e *Error) {
 	if err != nil {
 		text = nil
 	}
-	_ = r.Error(e.Code, oneLine(e.Message), text) // who asked is gone
+	_ = r.Error(string(e.Code), oneLine(e.Message), text) // who asked is gone
 }
 
 // oneLine makes a text fit for a header.

@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"weir/fault"
 )
 
 // An Operation is one row of the table.
@@ -70,26 +72,37 @@ func decode(text []byte, into any) error {
 
 // An Error is what an operation answers when it fails.
 type Error struct {
-	Code    string   `json:"code" doc:"stays the same; the message may change"`
-	Message string   `json:"message"`
-	Place   string   `json:"place,omitempty" doc:"file and line, document or subject"`
-	Fix     string   `json:"fix,omitempty" doc:"what to do"`
-	Faults  []string `json:"faults,omitempty" doc:"every fault of a catalog"`
+	Code    fault.Code `json:"code" doc:"one of [a list](errors.md); it stays the same, the message may change"`
+	Message string     `json:"message"`
+	Place   string     `json:"place,omitempty" doc:"file and line, document or subject"`
+	Fix     string     `json:"fix,omitempty" doc:"what to do"`
+	Faults  []Fault    `json:"faults,omitempty" doc:"every fault of a catalog"`
+}
+
+// Fault is one fault of a catalog.
+type Fault struct {
+	Code    fault.Code `json:"code"`
+	File    string     `json:"file"`
+	Line    int        `json:"line" doc:"from 1"`
+	Column  int        `json:"column" doc:"from 1, in characters"`
+	Path    string     `json:"path,omitempty" doc:"JSON pointer into the file"`
+	Message string     `json:"message"`
+	Hint    string     `json:"hint,omitempty" doc:"what would be right"`
 }
 
 func (e *Error) Error() string { return e.Message }
 
 // statuses are those of HTTP, by code; others are the server's fault.
-var statuses = map[string]int{
-	"invalid-request":    http.StatusBadRequest,
-	"not-found":          http.StatusNotFound,
-	"method-not-allowed": http.StatusMethodNotAllowed,
-	"conflict":           http.StatusConflict,
-	"dependents":         http.StatusConflict,
-	"too-large":          http.StatusRequestEntityTooLarge,
-	"catalog":            http.StatusUnprocessableEntity,
-	"nats-away":          http.StatusServiceUnavailable,
-	"timeout":            http.StatusGatewayTimeout,
+var statuses = map[fault.Code]int{
+	fault.InvalidRequest:   http.StatusBadRequest,
+	fault.NotFound:         http.StatusNotFound,
+	fault.MethodNotAllowed: http.StatusMethodNotAllowed,
+	fault.Timeout:          http.StatusGatewayTimeout,
+	fault.Conflict:         http.StatusConflict,
+	fault.Dependents:       http.StatusConflict,
+	fault.TooLarge:         http.StatusRequestEntityTooLarge,
+	fault.Catalog:          http.StatusUnprocessableEntity,
+	fault.NatsAway:         http.StatusServiceUnavailable,
 }
 
 // Status is the status of an HTTP answer.
@@ -101,11 +114,11 @@ func (e *Error) Status() int {
 }
 
 func invalid(message string) *Error {
-	return &Error{Code: "invalid-request", Message: message, Fix: "compare it with " + Root + "openapi.json or docs/reference/api.md"}
+	return &Error{Code: fault.InvalidRequest, Message: message, Fix: "compare it with " + Root + "openapi.json or docs/reference/api.md"}
 }
 
 func notFound(what, name string, known []string) *Error {
-	e := &Error{Code: "not-found", Message: "there is no " + what + " " + name, Fix: "nothing of the kind is published: publish a catalog first"}
+	e := &Error{Code: fault.NotFound, Message: "there is no " + what + " " + name, Fix: "nothing of the kind is published: publish a catalog first"}
 	if len(known) > 0 {
 		e.Fix = "these are there: " + strings.Join(known[:min(len(known), 10)], ", ")
 	}

@@ -9,6 +9,7 @@ import (
 	"weir/catalog"
 	"weir/controlplane"
 	"weir/controlplane/quarantine"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -65,43 +66,52 @@ func Operations() []Operation {
 
 // explain makes an answer of an error.
 func (s *Service) explain(err error) *Error {
+	e := Explain(err)
+	if e.Code == fault.Failed && !s.conn.Connected() {
+		e.Code = fault.NatsAway
+	}
+	switch {
+	case e.Code == fault.NatsAway && s.conn.Connected() && errors.Is(err, context.DeadlineExceeded):
+		e.Code, e.Message, e.Fix = fault.Timeout, fmt.Sprintf("not done within %s: %v", callTimeout, err), "ask for less at a time, or look with `weir doctor` whether the NATS server is busy"
+	case e.Code == fault.NatsAway:
+		e.Fix = "try again when the NATS server at " + s.server + " answers"
+	}
+	return e
+}
+
+// Explain gives an error its code, and says what to do about it.
+func Explain(err error) *Error {
 	var (
 		own     *Error
 		faults  catalog.Errors
 		unknown *controlplane.NameError
 		depends *controlplane.DependentsError
-		which   *controlplane.PublicationError
-		deleted *controlplane.DeletionError
 	)
 	switch {
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &faults):
-		e := &Error{Code: "catalog", Message: err.Error(), Fix: "correct the catalog and publish it again"}
+		e := &Error{Code: fault.Catalog, Message: err.Error(), Fix: fault.Catalog.Fix()}
 		for _, f := range faults {
-			e.Faults = append(e.Faults, f.Error())
+			e.Faults = append(e.Faults, Fault(f))
 		}
 		return e
 	case errors.As(err, &unknown):
-		e := notFound("published", unknown.Name, unknown.Known)
-		e.Message = unknown.Name + " is not published"
-		return e
-	case errors.As(err, &which):
-		return &Error{Code: "not-found", Message: err.Error(), Fix: "list the publications that are kept"}
-	case errors.As(err, &deleted):
-		return &Error{Code: "invalid-request", Message: err.Error(), Fix: "revert to a publication of a catalog"}
+		return &Error{Code: fault.NotFound, Message: err.Error(), Fix: unknown.Fix()}
 	case errors.As(err, &depends):
-		return &Error{Code: "dependents", Message: err.Error(), Fix: "change or remove these first, or publish them together"}
+		return &Error{Code: fault.Dependents, Message: err.Error(), Fix: fault.Dependents.Fix()}
 	case errors.Is(err, quarantine.ErrNoEntry):
-		return &Error{Code: "not-found", Message: err.Error(), Fix: "it may have been retried or dropped: list what is there"}
+		return &Error{Code: fault.NotFound, Message: err.Error(), Fix: "it may have been retried or dropped: `weir quarantine list` shows what is there"}
 	case errors.Is(err, controlplane.ErrConcurrent):
-		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was published, and make the plan again"}
+		return &Error{Code: fault.Conflict, Message: err.Error(), Fix: "look at what they changed (`weir history`), then do it again"}
 	case errors.Is(err, journal.ErrConflict):
-		return &Error{Code: "conflict", Message: err.Error(), Fix: "look at what was changed, then try again"}
-	case !s.conn.Connected(), errors.Is(err, journal.ErrClosed):
-		return &Error{Code: "nats-away", Message: err.Error(), Fix: "try again when the NATS server at " + s.server + " answers"}
-	case errors.Is(err, context.DeadlineExceeded):
-		return &Error{Code: "timeout", Message: fmt.Sprintf("not done within %s: %v", callTimeout, err), Fix: "ask for less at a time, or look with `weir doctor` whether the NATS server is busy"}
+		return &Error{Code: fault.Conflict, Message: err.Error(), Fix: "look at what was changed, then try again"}
 	}
-	return &Error{Code: "error", Message: err.Error()}
+	if code, fix, ok := fault.What(err); ok {
+		return &Error{Code: code, Message: err.Error(), Fix: fix}
+	}
+	if code := journal.Code(err); code != "" {
+		return &Error{Code: code, Message: err.Error(), Fix: code.Fix()}
+	}
+	return &Error{Code: fault.Failed, Message: err.Error(), Fix: fault.Failed.Fix()}
 }

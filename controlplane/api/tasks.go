@@ -10,6 +10,7 @@ import (
 
 	"weir/catalog"
 	"weir/controlplane"
+	"weir/fault"
 )
 
 // Status lists the tasks that are published, with what they do.
@@ -54,7 +55,7 @@ func (s *Service) tasks(ctx context.Context) ([]Task, []catalog.Record, error) {
 func untaken(t Task) Task {
 	if t.State == "" {
 		t.State = StatePending
-		t.Why = &Why{Code: "no-worker", Message: "no worker has taken this task up", Fix: "start `weir up` or `weir serve`, if none runs"}
+		t.Why = &Why{Code: fault.NoWorker, Message: "no worker has taken this task up", Fix: fault.NoWorker.Fix()}
 	}
 	return t
 }

@@ -3,6 +3,8 @@ package api
 import (
 	"encoding/json"
 	"time"
+
+	"weir/fault"
 )
 
 // Kinds of what a catalog holds and of tasks.
@@ -53,17 +55,17 @@ type Task struct {
 
 // Why explains a task's state.
 type Why struct {
-	Code       string `json:"code"`
-	Message    string `json:"message"`
-	Collection string `json:"collection,omitempty"`
-	Subject    string `json:"subject,omitempty"`
-	Seq        uint64 `json:"seq,omitempty" doc:"of the document in the collection's stream"`
-	Pointer    string `json:"pointer,omitempty" doc:"in the document"`
-	Rule       string `json:"rule,omitempty" doc:"the schema's keyword"`
-	File       string `json:"file,omitempty" doc:"of the author's module or SQL"`
-	Line       int    `json:"line,omitempty"`
-	Document   string `json:"document,omitempty" doc:"its beginning"`
-	Fix        string `json:"fix,omitempty" doc:"what to do about it"`
+	Code       fault.Code `json:"code"`
+	Message    string     `json:"message"`
+	Collection string     `json:"collection,omitempty"`
+	Subject    string     `json:"subject,omitempty"`
+	Seq        uint64     `json:"seq,omitempty" doc:"of the document in the collection's stream"`
+	Pointer    string     `json:"pointer,omitempty" doc:"in the document"`
+	Rule       string     `json:"rule,omitempty" doc:"the schema's keyword"`
+	File       string     `json:"file,omitempty" doc:"of the author's module or SQL"`
+	Line       int        `json:"line,omitempty"`
+	Document   string     `json:"document,omitempty" doc:"its beginning"`
+	Fix        string     `json:"fix,omitempty" doc:"what to do about it"`
 }
 
 // Failure is why and when a task ended.

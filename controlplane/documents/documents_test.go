@@ -11,6 +11,7 @@ import (
 	"weir/collection"
 	"weir/controlplane"
 	"weir/controlplane/documents"
+	"weir/fault"
 	"weir/internal/weirtest"
 	"weir/journal"
 )
@@ -159,10 +160,11 @@ func TestTap(t *testing.T) {
 		t.Errorf("seen: %s", got)
 	}
 	for task, want := range map[string]string{
-		"acmeCo/orders": "weir read acmeCo/orders --follow", "acmeCo/none": "these are: acmeCo/copies, acmeCo/db",
+		"acmeCo/orders": "weir read acmeCo/orders --follow", "acmeCo/none": "name one that is: acmeCo/copies, acmeCo/db",
 	} {
-		if _, err := documents.Pipes(records, task); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", task, err)
+		_, err := documents.Pipes(records, task)
+		if _, fix, _ := fault.What(err); err == nil || !strings.Contains(fix, want) {
+			t.Errorf("%s: %v, do: %s", task, err, fix)
 		}
 	}
 	if pipes, err := documents.Pipes(records, "acmeCo/db"); err != nil || len(pipes) != 1 || pipes[0].Direction != documents.In {

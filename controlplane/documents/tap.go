@@ -9,6 +9,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -58,7 +59,7 @@ func Pipes(records []catalog.Record, task string) ([]Pipe, error) {
 		known = append(known, name)
 	}
 	if len(pipes) == 0 && slices.Contains(known, task) {
-		return nil, fmt.Errorf("everything of %s is disabled: there is nothing to see", task)
+		return nil, fault.New(fault.NotFound, "enable a transform or a binding, and publish the catalog again", "everything of %s is disabled: there is nothing to see", task)
 	}
 	if len(pipes) == 0 {
 		return nil, unknownTask(task, known, specs)
@@ -75,11 +76,16 @@ func unknownTask(task string, known []string, specs map[string]*catalog.Collecti
 	slices.Sort(known)
 	switch {
 	case specs[task] != nil:
-		return fmt.Errorf("%s is a collection that no task of that name writes: `weir read %s --follow` shows its documents", task, task)
+		return fault.New(fault.NotFound, "`weir read "+task+" --follow` shows its documents", "%s is a collection that no task of that name writes", task)
 	case len(known) == 0:
-		return fmt.Errorf("task %s is not published, nor is any other: publish a catalog first", task)
+		return fault.New(fault.NotFound, "publish a catalog first", "task %s is not published, nor is any other", task)
 	}
-	return fmt.Errorf("task %s is not published; these are: %s", task, strings.Join(slices.Compact(known), ", "))
+	known = slices.Compact(known)
+	fix := "name one that is: " + strings.Join(known, ", ")
+	if near := catalog.Nearest(task, known); near != "" {
+		fix = "if you mean " + near + ", name that; `weir list` shows all that is published"
+	}
+	return fault.New(fault.NotFound, fix, "task %s is not published", task)
 }
 
 // ownPipes gives the inputs and outputs of a record that is a task's.

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"weir/fault"
 )
 
 const (
@@ -50,13 +52,13 @@ func (g *guard) around(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if !g.bearer(r) && !g.known(r.Host) {
-			WriteProblem(w, http.StatusForbidden, Problem{Code: "host-unknown",
+			WriteProblem(w, http.StatusForbidden, Problem{Code: fault.HostUnknown,
 				Message: "requests for host " + excerpt(r.Host) + " are not answered here",
 				Fix:     "use the machine's address or localhost, or start weir with --http-name " + excerpt(hostOnly(r.Host))})
 			return
 		}
 		if err := g.cross.Check(r); err != nil {
-			WriteProblem(w, http.StatusForbidden, Problem{Code: "cross-site", Message: "a page of another site sent this request: it changes nothing here",
+			WriteProblem(w, http.StatusForbidden, Problem{Code: fault.CrossSite, Message: "a page of another site sent this request: it changes nothing here",
 				Fix: "send it from Weir's own pages, or from a program with `Authorization: Bearer TOKEN`"})
 			return
 		}
@@ -107,7 +109,7 @@ func (g *guard) only(next http.Handler) http.Handler {
 func (g *guard) refuse(w http.ResponseWriter, r *http.Request, why string) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="weir"`)
 	if strings.HasPrefix(r.URL.Path, "/api/") || !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		WriteProblem(w, http.StatusUnauthorized, Problem{Code: "unauthorized", Message: "the request has no token, or a wrong one",
+		WriteProblem(w, http.StatusUnauthorized, Problem{Code: fault.Unauthorized, Message: "the request has no token, or a wrong one",
 			Fix: "send `Authorization: Bearer TOKEN`; the token stands in the file http-token of weir's data directory"})
 		return
 	}
@@ -162,10 +164,10 @@ func local(path string) string {
 
 // Problem is an error as the API answers it.
 type Problem struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Place   string `json:"place,omitempty"` // file and line, document, subject
-	Fix     string `json:"fix,omitempty"`
+	Code    fault.Code `json:"code"`
+	Message string     `json:"message"`
+	Place   string     `json:"place,omitempty"` // file and line, document, subject
+	Fix     string     `json:"fix,omitempty"`
 }
 
 // WriteProblem answers with a problem.

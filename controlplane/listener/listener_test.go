@@ -110,7 +110,7 @@ func (a answer) code(t *testing.T) string {
 	if err := json.Unmarshal([]byte(a.body), &all); err != nil || all.Error.Message == "" || all.Error.Fix == "" {
 		t.Errorf("%d %q is no problem: %v", a.status, a.body, err)
 	}
-	return all.Error.Code
+	return string(all.Error.Code)
 }
 
 // Only the bearer of the token comes in; what is mounted beside it, everybody

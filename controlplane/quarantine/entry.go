@@ -160,7 +160,7 @@ func Count(ctx context.Context, conn *journal.Conn) (uint64, error) {
 func Get(ctx context.Context, conn *journal.Conn, id uint64) (Document, error) {
 	m, err := conn.Get(ctx, collection.BadStream, id)
 	if errors.Is(err, journal.ErrNoMessage) || errors.Is(err, journal.ErrNoStream) {
-		return Document{}, fmt.Errorf("%w: %d; `weir quarantine list` shows those that there are", ErrNoEntry, id)
+		return Document{}, fmt.Errorf("%w: %d", ErrNoEntry, id)
 	}
 	if err != nil {
 		return Document{}, fmt.Errorf("quarantine: %w", err)
