@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/collection"
+	"weir/controlplane"
 	"weir/internal/weirtest"
 	"weir/journal"
 	"weir/journal/server"
@@ -262,6 +263,30 @@ func TestTooLargeQuarantine(t *testing.T) {
 	}
 	if want := `{"id":"b","text":"` + strings.Repeat("x", 9000000) + `"}`; string(whole) != want {
 		t.Errorf("the parts make %d bytes, want %d", len(whole), len(want))
+	}
+}
+
+// TestQuarantinedIsStored counts a quarantined document when it is stored, and
+// not before.
+func TestQuarantinedIsStored(t *testing.T) {
+	files := flow("quarantine", "export function fromIn({ doc }) {\n  return doc;\n}")
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	weirtest.Publish(t, conn, weirtest.Files(t, files))
+	w, _ := weirtest.Run(t, weirtest.Options(t, conn, t.TempDir()))
+	if err := conn.DeleteStream(t.Context(), collection.BadStream); err != nil {
+		t.Fatal(err)
+	}
+	weirtest.Send(t, conn, "weir.pub.acmeCo/in.x", `{"id":"y"}`)
+	s := weirtest.Await(t, w, worker.KindDerivation, "acmeCo/out", "in trouble", func(s worker.Status) bool { return s.Why != nil })
+	if s.Quarantined != 0 {
+		t.Errorf("%d quarantined, and nothing stored: %+v", s.Quarantined, s.Why)
+	}
+	if err := controlplane.Prepare(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	s = weirtest.Await(t, w, worker.KindDerivation, "acmeCo/out", "quarantined", func(s worker.Status) bool { return s.Quarantined > 0 })
+	if bad := quarantined(t, conn, "acmeCo/in"); len(bad) != 1 || s.Quarantined != 1 {
+		t.Errorf("%d stored, %d counted", len(bad), s.Quarantined)
 	}
 }
 

@@ -119,17 +119,19 @@ func (e *env) reject(ctx context.Context, c *collection.Collection, by string, m
 // quarantine keeps a document that is invalid in c, with why and where from.
 // A second time is a no-op: the subject names the document.
 func (e *env) quarantine(ctx context.Context, c, by string, m *journal.Message, n int, invalid *collection.Invalid) error {
-	e.counters.quarantined.Add(1)
 	why := collection.Rejection{
 		Task: e.task, Pointer: invalid.Pointer, Rule: invalid.Rule, Reason: e.redactor.Text(invalid.Message), Origin: m.Subject, Sequence: m.Seq,
 	}
 	subject := collection.BadSubject(c, by, m.Seq, n)
 	err := e.keep(ctx, subject, m.Data, why)
 	var size *journal.SizeError
-	if !errors.As(err, &size) {
-		return err
+	if errors.As(err, &size) {
+		err = e.keepInParts(ctx, subject, m.Data, why)
 	}
-	return e.keepInParts(ctx, subject, m.Data, why)
+	if err == nil {
+		e.counters.quarantined.Add(1)
+	}
+	return err
 }
 
 // keepInParts stores a document that is too large for one message with its
