@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"weir/document"
 	"weir/sinks"
 )
@@ -23,7 +25,7 @@ import (
 const (
 	firstPause  = 500 * time.Millisecond
 	longPause   = 30 * time.Second
-	mostPatient = 5 * time.Minute // that a Retry-After may ask for
+	mostPatient = 5 * time.Minute // of one wait, whatever Retry-After asks for
 	readAnswer  = 64 << 10        // bytes of an answer that are read, so that its connection can be used again
 	showAnswer  = 300             // bytes of an answer that an error shows
 )
@@ -65,19 +67,30 @@ func (t *trouble) Error() string { return t.err.Error() }
 // configured.
 func (s *session) send(ctx context.Context, b *batch) error {
 	body, key := b.body(s.settings.format), s.key(b)
+	if s.confirmed.has(key) {
+		return nil
+	}
 	for attempt := 0; ; attempt++ {
 		err := s.try(ctx, b.target, body, key)
+		if err == nil {
+			s.confirmed.add(key)
+			return nil
+		}
 		var passing *trouble
-		if err == nil || !errors.As(err, &passing) {
+		if !errors.As(err, &passing) {
 			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if attempt >= s.settings.retries || passing.after > mostPatient {
+		if attempt >= s.settings.retries {
 			return sinks.Transient(fmt.Errorf("webhook: %s: %w; after %d attempts", s.targets[b.target].shown, passing, attempt+1))
 		}
-		if err := s.pause(ctx, backoff(attempt, passing.after)); err != nil {
+		wait := backoff(attempt, min(passing.after, mostPatient))
+		if wait > longPause {
+			s.log.Warn("the endpoint asks to wait", zap.String("url", s.targets[b.target].shown), zap.Duration("asked", passing.after), zap.Duration("wait", wait), zap.Error(passing))
+		}
+		if err := s.pause(ctx, wait); err != nil {
 			return context.Cause(ctx)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"weir/sinks"
 )
 
@@ -29,7 +31,10 @@ type session struct {
 	client   *http.Client
 	targets  []target
 	lanes    []lane
+	log      *zap.Logger
 	broken   error // why it is good for Close only
+
+	confirmed *confirmed // of the transaction
 
 	now   func() time.Time
 	pause func(ctx context.Context, d time.Duration) error
@@ -136,6 +141,7 @@ func (s *session) Commit(ctx context.Context, _ []byte) error {
 	if s.broken = context.Cause(ctx); s.broken != nil {
 		return s.broken
 	}
+	s.confirmed.clear()
 	return nil
 }
 

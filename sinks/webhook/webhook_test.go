@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -171,6 +172,56 @@ func commit(t *testing.T, s *session, rows ...sinks.Row) error {
 		t.Fatal(err)
 	}
 	return s.Commit(t.Context(), nil)
+}
+
+// TestConfirmedAreNotSentAgain: where one request of a transaction gets nowhere,
+// those that were confirmed are not sent again with it, and all are once more
+// when the transaction comes again after its end.
+func TestConfirmedAreNotSentAgain(t *testing.T) {
+	down := true
+	e := newEndpoint(t, func(_ *http.Request, body []byte) (int, string) {
+		if down && strings.Contains(string(body), "bad") {
+			return http.StatusServiceUnavailable, "3600|later"
+		}
+		return http.StatusOK, ""
+	})
+	sink := New()
+	transaction := func() error {
+		opened, _, err := sink.Open(t.Context(), sinks.OpenRequest{
+			Task: "acmeCo/out", Shard: "0-1", Config: json.RawMessage(`{"url":"` + e.URL + `","format":"document","concurrency":1,"retries":1}`),
+			Bindings: []sinks.Binding{{Resource: json.RawMessage(`{"path":"/x"}`), StateKey: "x.v0", Collection: sinks.Collection{Name: "acmeCo/orders"}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer opened.Close()
+		s := opened.(*session)
+		s.pause = func(ctx context.Context, d time.Duration) error {
+			if d > mostPatient {
+				t.Errorf("waits for %s", d)
+			}
+			return ctx.Err()
+		}
+		return commit(t, s, row(t, "a", 1, `"good"`), row(t, "b", 1, `"bad"`))
+	}
+	for range 3 {
+		if err := transaction(); !errors.Is(err, sinks.ErrTransient) {
+			t.Fatalf("got %v", err)
+		}
+	}
+	down = false
+	for range 2 {
+		if err := transaction(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := map[string]int{}
+	for _, r := range e.seen() {
+		count[r.body]++
+	}
+	if count[`"good"`] != 2 || count[`"bad"`] != 3*2+2 {
+		t.Errorf("requests by body: %v", count)
+	}
 }
 
 // TestForms sends documents in each form of a body, on one line each.
