@@ -205,8 +205,8 @@ func TestConnectors(t *testing.T) {
 	o := weirtest.Options(t, conn, dir)
 	o.Sources = sources.Registry{catalog.LocalEndpoint: processsource.New(false)}
 	o.Sinks = sinks.Registry{catalog.LocalEndpoint: processsink.New(false)}
-	lines := 2
-	for round := range 3 {
+	lines, added := 2, 0
+	for round, more := range []int{1, 5000, 0} { // 5000 lines are more than one transaction holds
 		w, stop := weirtest.Run(t, o)
 		weirtest.Await(t, w, worker.KindDerivation, "acmeCo/words", "through all lines", func(worker.Status) bool {
 			return len(weirtest.Documents(t, conn, "acmeCo/lines")) == lines
@@ -214,14 +214,14 @@ func TestConnectors(t *testing.T) {
 		weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/words", "acmeCo/lines")
 		weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/tables", "acmeCo/words")
 		stop()
-		want := []string{`{"word":"blue","count":1}`, fmt.Sprintf(`{"word":"fish","count":%d}`, 4+round), `{"word":"one","count":1}`, `{"word":"red","count":1}`, `{"word":"two","count":1}`}
+		want := []string{`{"word":"blue","count":1}`, fmt.Sprintf(`{"word":"fish","count":%d}`, 4+added), `{"word":"one","count":1}`, `{"word":"red","count":1}`, `{"word":"two","count":1}`}
 		slices.Sort(want)
 		if got := readTables(t, filepath.Join(dir, "words.json")).documents("words"); !slices.Equal(got, want) {
 			t.Fatalf("round %d: %q, want %q", round, got, want)
 		}
-		if err := appendTo(filepath.Join(dir, "lines.txt"), "fish\n"); err != nil {
+		if err := appendTo(filepath.Join(dir, "lines.txt"), strings.Repeat("fish\n", more)); err != nil {
 			t.Fatal(err)
 		}
-		lines++
+		lines, added = lines+more, added+more
 	}
 }

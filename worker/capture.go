@@ -177,7 +177,11 @@ func (c *capture) add(ctx context.Context, in sources.Batch) (verdict, error) {
 		c.state = state
 	}
 	c.unacked++
-	return c.took(c.source, "", c.seen, false)
+	v, err := c.took(c.source, "", c.seen, false)
+	if large := (*OutputError)(nil); errors.As(err, &large) {
+		large.Checkpoint = true
+	}
+	return v, err
 }
 
 // take puts one document into the open transaction.

@@ -129,6 +129,20 @@ func TestCapture(t *testing.T) {
 	}
 }
 
+// A checkpoint of more documents than a transaction holds fails the capture, and
+// says that it is the connector that has to send them more often.
+func TestCheckpointOfTooManyDocuments(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	weirtest.Publish(t, conn, weirtest.Files(t, captureFlow))
+	o := weirtest.Options(t, conn, t.TempDir())
+	o.Sources = sources.Registry{"counting": &counting{total: 5000, batch: 5000}}
+	w, _ := weirtest.Run(t, o)
+	s := weirtest.State(t, w, worker.KindCapture, "acmeCo/count", worker.StateFailed)
+	if s.Why.Code != "too-many-outputs" || !strings.HasPrefix(s.Why.Message, "one checkpoint of the connector has 5000 documents for acmeCo/counted, but one transaction holds at most ") {
+		t.Errorf("%+v", s.Why)
+	}
+}
+
 // TestDisabled starts nothing that the catalog disables, and stops what a
 // later publication disables or leaves out; streams stay.
 func TestDisabled(t *testing.T) {

@@ -50,15 +50,19 @@ func (e *inputError) Error() string { return e.err.Error() }
 func (e *inputError) Unwrap() error { return e.err }
 
 // OutputError is a source document whose outputs are more than one atomic
-// batch holds.
+// batch holds, or such a checkpoint of a capture's connector.
 type OutputError struct {
-	Collection string // that was read
+	Checkpoint bool   // of a capture
+	Collection string // that was read, or is captured into
 	Seq        uint64
 	Outputs    int
 	Limit      int
 }
 
 func (e *OutputError) Error() string {
+	if e.Checkpoint {
+		return fmt.Sprintf("one checkpoint of the connector has %d documents for %s, but one transaction holds at most %d: the connector has to send checkpoints more often", e.Outputs, e.Collection, e.Limit)
+	}
 	return fmt.Sprintf("the document at sequence %d of %s gives %d outputs, but one transaction holds at most %d: split the source document, or return fewer documents for it", e.Seq, e.Collection, e.Outputs, e.Limit)
 }
 

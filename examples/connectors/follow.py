@@ -1,6 +1,6 @@
 # A capture connector: follows text files of a directory, a document for each line.
 # It speaks the protocol as lines of JSON; docs/connectors/local.md explains each message.
-import json, os, sys, threading, time
+import itertools, json, os, sys, threading, time
 
 CONFIG = {"type": "object", "required": ["directory"], "additionalProperties": False, "properties": {
     "directory": {"type": "string", "title": "Directory", "description": "Where the files are."}}}
@@ -20,28 +20,26 @@ def wait_for_end():  # Weir closes standard input when the session is over
 def capture(config, bindings, state):
     done = state.get("done", {})  # for each binding's state key: [bytes, lines]
     while True:
+        idle = True
         for index, binding in enumerate(bindings):
             name, key = binding["resourceConfig"]["file"], binding["stateKey"]
             offset, line = done.get(key, [0, 0])
             try:
                 with open(os.path.join(config["directory"], name), "rb") as file:
                     file.seek(offset)
-                    text = file.read(1 << 20)
-                    while text and not text.endswith(b"\n"):  # a line longer than that, or not yet whole
-                        more = file.readline()
-                        if not more:
-                            break
-                        text += more
+                    lines = list(itertools.islice(file, 500))  # one checkpoint fits into one transaction
             except FileNotFoundError:
                 continue
-            whole = text[:text.rfind(b"\n") + 1]  # what is behind it is still being written
-            for part in whole.split(b"\n")[:-1]:
+            if lines and not lines[-1].endswith(b"\n"):
+                lines.pop()  # it is still being written
+            for text in lines:
                 line += 1
-                say(captured={"binding": index, "doc": {"file": name, "line": line, "text": part.decode("utf-8", "replace")}})
-            if whole:
-                done[key] = [offset + len(whole), line]
+                say(captured={"binding": index, "doc": {"file": name, "line": line, "text": text[:-1].decode("utf-8", "replace")}})
+            if lines:
+                idle, done[key] = False, [offset + sum(map(len, lines)), line]
                 say(checkpoint={"state": {"updated": {"done": {key: done[key]}}, "mergePatch": True}})
-        time.sleep(0.05)
+        if idle:
+            time.sleep(0.05)
 
 for request in map(json.loads, sys.stdin):
     (kind, body), = request.items()
