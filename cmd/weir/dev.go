@@ -27,6 +27,7 @@ type dev struct {
 	watched  *watched
 	path     string
 	running  string // when what runs was published; empty: nothing was yet
+	newest   string // publication of anything that was seen last
 }
 
 func devCommand() *cobra.Command {
@@ -162,10 +163,41 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 	if gone := removals(plan); len(gone) > 0 && d.running == "" && d.given() && !d.yes {
 		return "", &redError{removalError(plan.Catalog, gone, "begin again with --yes to have that stop"+orNamed)}
 	}
-	if _, err := draft.Publish(ctx); err != nil {
+	over, err := d.meanwhile(ctx, plan.Newest)
+	if err != nil {
+		return "", err
+	}
+	done, err := draft.Publish(ctx)
+	if err != nil {
 		return "", refusal(err)
 	}
-	return d.summary(plan, c), nil
+	if d.newest = plan.Newest; done.ID != "" {
+		d.newest = done.ID
+	}
+	return d.summary(plan, c) + over, nil
+}
+
+// meanwhile says whether somebody else has published this catalog since, as by a
+// revert: the files, which know nothing of it, go over it.
+func (d *dev) meanwhile(ctx context.Context, newest string) (string, error) {
+	if d.newest == "" || newest == d.newest {
+		return "", nil
+	}
+	all, err := controlplane.History(ctx, d.instance.conn, d.instance.catalog)
+	if err != nil {
+		return "", err
+	}
+	for _, p := range all {
+		if p.ID == d.newest {
+			break
+		}
+		text := "\nover " + p.ID + " by " + p.By
+		if p.Message != "" {
+			text += " (" + p.Message + ")"
+		}
+		return text + ", which came meanwhile: `weir revert` with its identifier brings it back", nil
+	}
+	return "", nil
 }
 
 // refusal tells what the author can mend from what is around.

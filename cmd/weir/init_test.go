@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,6 +114,16 @@ func TestDev(t *testing.T) {
 	succeed(t, "", "wait")
 	if got := succeed(t, "", "read", "acmeCo/greetings", "--reduce"); got != `{"name":"Ada","greeting":"Hi, Ada!","times":2}`+"\n" {
 		t.Errorf("at the end: %s", got)
+	}
+
+	var publications []struct{ ID string }
+	if err := json.Unmarshal([]byte(succeed(t, "", "history", "-o", "json")), &publications); err != nil || len(publications) < 2 {
+		t.Fatalf("%+v, %v", publications, err)
+	}
+	reverted := succeed(t, "", "revert", publications[len(publications)-1].ID, "-m", "as it was")
+	edit(t, filepath.Join(dir, "words", "hey.js"), "of its own", "and no other")
+	if got := d.await(t, "brings it back"); !strings.Contains(got, " (as it was), which came meanwhile") {
+		t.Errorf("a save over a revert:\n%s\n%s", reverted, got)
 	}
 	if code := d.stop(t); code != 0 {
 		t.Errorf("exit code %d: %s", code, d.problems.String())
