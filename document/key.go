@@ -85,6 +85,20 @@ func UnpackKey(packed []byte) ([]any, error) {
 	return values, nil
 }
 
+// SplitKey gives the components of a packed key, each packed by itself.
+func SplitKey(packed []byte) ([][]byte, error) {
+	var parts [][]byte
+	for rest := packed; len(rest) > 0; {
+		_, after, err := nextElement(rest)
+		if err != nil {
+			return nil, fmt.Errorf("packed key: %w at byte %d", err, len(packed)-len(rest))
+		}
+		parts = append(parts, rest[:len(rest)-len(after)])
+		rest = after
+	}
+	return parts, nil
+}
+
 // AppendKeyJSON appends a packed key as a JSON array of its components. On an error dst is returned as it was.
 func AppendKeyJSON(dst []byte, packed []byte) ([]byte, error) {
 	out := append(dst, '[')

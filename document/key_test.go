@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -105,6 +106,15 @@ func TestUnpackKey(t *testing.T) {
 	for i := range want {
 		if !reflect.DeepEqual(got[i], want[i]) && fmt.Sprintf("%T %v", got[i], got[i]) != fmt.Sprintf("%T %v", want[i], want[i]) {
 			t.Errorf("component %d: %T %v, want %T %v", i, got[i], got[i], want[i], want[i])
+		}
+	}
+	parts, err := SplitKey(packed)
+	if err != nil || len(parts) != len(want) || !bytes.Equal(bytes.Join(parts, nil), packed) {
+		t.Errorf("split: %x, %v", parts, err)
+	}
+	for i, part := range parts {
+		if one, err := UnpackKey(part); err != nil || len(one) != 1 || fmt.Sprint(one[0]) != fmt.Sprint(want[i]) {
+			t.Errorf("component %d by itself: %v, %v", i, one, err)
 		}
 	}
 	if text, err := AppendKeyJSON(nil, nil); err != nil || string(text) != "[]" {

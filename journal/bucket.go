@@ -20,6 +20,7 @@ type BucketConfig struct {
 	Metadata    map[string]string // MetadataKind is "bucket" unless it says otherwise
 	Replicas    int               // 0 means 1 for a new bucket, unchanged for an old one
 	History     int               // values that a new bucket keeps of each key; 0 means 1
+	Erasable    bool              // a new bucket lets single values be overwritten; one that is there stays as it was made
 }
 
 // Bucket keeps the newest value of each of its keys, or some of the newest. It is safe for concurrent
@@ -30,6 +31,7 @@ type Bucket struct {
 	stream string
 	prefix string // of subjects, ends in a dot
 	single bool   // it keeps one value of each key
+	fixed  bool   // the server overwrites no single values of it
 }
 
 // Entry is what a bucket holds under a key.
@@ -55,9 +57,9 @@ func (c *Conn) EnsureBucket(ctx context.Context, cfg BucketConfig) (*Bucket, err
 	}
 	b := &Bucket{c: c, name: cfg.Name, stream: "KV_" + cfg.Name, prefix: "$KV." + cfg.Name + "."}
 	stream := b.config(cfg)
-	b.single = stream.MaxMsgsPerSubject == 1
+	b.took(stream)
 	_, err := c.ensure(ctx, stream, func(have jetstream.StreamConfig) jetstream.StreamConfig {
-		b.single = have.MaxMsgsPerSubject == 1
+		b.took(have)
 		want := have
 		want.Description = stream.Description
 		want.AllowAtomicPublish, want.AllowDirect, want.AllowRollup = true, true, false
@@ -79,8 +81,13 @@ func (c *Conn) Bucket(ctx context.Context, name string) (*Bucket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket %s: %w", name, err)
 	}
-	b.single = info.Config.MaxMsgsPerSubject == 1
+	b.took(info.Config)
 	return b, nil
+}
+
+// took keeps what the settings of its stream mean for the bucket.
+func (b *Bucket) took(s jetstream.StreamConfig) {
+	b.single, b.fixed = s.MaxMsgsPerSubject == 1, s.DenyDelete
 }
 
 const bucketLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -95,7 +102,7 @@ func (b *Bucket) config(cfg BucketConfig) jetstream.StreamConfig {
 	s := StreamConfig{Name: b.stream, Subjects: []string{b.prefix + ">"}, Metadata: metadata, Memory: cfg.Memory, Replicas: cfg.Replicas}.config()
 	s.Description = cfg.Description
 	s.MaxMsgsPerSubject = int64(max(cfg.History, 1))
-	s.DenyDelete = true
+	s.DenyDelete = !cfg.Erasable
 	return s
 }
 
@@ -157,6 +164,26 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	_, err := b.set(ctx, Change{Key: key})
 	return err
 }
+
+// Erase removes all trace of a key, that it was deleted too, unless its revision
+// is above through: then somebody has set it since, and it stays. The bytes are
+// overwritten in the server's store if the bucket was made erasable; else the
+// server lets go of them. One that is not there is no error.
+func (b *Bucket) Erase(ctx context.Context, key string, through uint64) error {
+	e, err := b.Get(ctx, key)
+	switch {
+	case err != nil && !errors.Is(err, ErrNoKey):
+		return err
+	case e.Revision == 0 || e.Revision > through:
+		return nil
+	case b.fixed:
+		return b.c.Purge(ctx, b.stream, b.prefix+key, e.Revision)
+	}
+	return b.c.Erase(ctx, b.stream, e.Revision)
+}
+
+// Overwrites says whether Erase overwrites what it removes.
+func (b *Bucket) Overwrites() bool { return !b.fixed }
 
 func notNil(value []byte) []byte {
 	if value == nil {

@@ -62,6 +62,51 @@ func TestBucketCompareAndSet(t *testing.T) {
 	}
 }
 
+// TestBucketErase leaves nothing of a key, whether the server overwrites single
+// values of the bucket or not, but of a newer value than it was told.
+func TestBucketErase(t *testing.T) {
+	c := setUp(t)
+	for _, erasable := range []bool{true, false} {
+		ctx := testContext(t)
+		b, err := c.EnsureBucket(ctx, BucketConfig{Name: fmt.Sprint("erasable-", erasable), Memory: true, Erasable: erasable})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Overwrites() != erasable {
+			t.Errorf("erasable %v: overwrites %v", erasable, b.Overwrites())
+		}
+		revision, err := b.Put(ctx, "k", []byte("1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		erase := func(through uint64) {
+			t.Helper()
+			if err := b.Erase(ctx, "k", through); err != nil {
+				t.Fatal(err)
+			}
+		}
+		erase(revision - 1)
+		if e, err := b.Get(ctx, "k"); err != nil || string(e.Value) != "1" {
+			t.Errorf("erasable %v: a newer value: %+v, %v", erasable, e, err)
+		}
+		for _, deleted := range []bool{false, true} {
+			if deleted {
+				if err := b.Delete(ctx, "k"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			erase(revision + 1)
+			erase(revision + 1)
+			if e, err := b.Get(ctx, "k"); !errors.Is(err, ErrNoKey) || e.Revision != 0 {
+				t.Errorf("erasable %v, deleted %v: %+v, %v", erasable, deleted, e, err)
+			}
+		}
+		if again, err := c.EnsureBucket(ctx, BucketConfig{Name: b.Name(), Memory: true, Erasable: true}); err != nil || again.Overwrites() != erasable {
+			t.Errorf("erasable %v: opened again: %v", erasable, err)
+		}
+	}
+}
+
 func TestBucketAppliesAllOrNothing(t *testing.T) {
 	c := setUp(t)
 	b, ctx := newBucket(t, c), testContext(t)
