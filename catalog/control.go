@@ -22,6 +22,8 @@ type Control struct {
 	At     time.Time `json:"at"`            // when that was said
 	By     string    `json:"by,omitempty"`  // who said it
 	Why    string    `json:"why,omitempty"` // for people
+	// Starts counts how often somebody asked for a start anew, beside all that.
+	Starts uint64 `json:"starts,omitempty"`
 }
 
 // DecodeControl reads a record. One of a newer format is refused.

@@ -2,8 +2,10 @@ package collection
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"strings"
 
@@ -146,6 +148,32 @@ const (
 func StateBucket(kind, task string) string {
 	sum := sha256.Sum256([]byte(task))
 	return kind + hex.EncodeToString(sum[:8])
+}
+
+// Names in a bucket of registers of what asks for the erasure of some, and of
+// the answers: <prefix>.<id>[...]. See [catalog.Erasure].
+const (
+	ErasurePrefix = "erasure"
+	ErasureReady  = "ready" // the piece that completes one
+	ErasedPrefix  = "erased"
+)
+
+// ErasureKey is the key of a piece of an erasure.
+func ErasureKey(id, piece string) string { return ErasurePrefix + "." + id + "." + piece }
+
+const registerShares = 256 // parts of a register bucket, so that a split shard can load its own
+
+// RegisterKey is a register's key in its bucket: the share of the shards that
+// it falls to, then the packed shuffle key, hashed when it is too long for a subject.
+func RegisterKey(packed []byte) string {
+	h := fnv.New32a()
+	h.Write(packed)
+	name := base64.RawURLEncoding.EncodeToString(packed)
+	if len(name) > 512 {
+		sum := sha256.Sum256(packed)
+		name = "=" + hex.EncodeToString(sum[:])
+	}
+	return "r." + strconv.Itoa(int(h.Sum32()%registerShares)) + "." + name
 }
 
 // maxConsumerName leaves room for a nonce behind the name.

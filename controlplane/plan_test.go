@@ -317,10 +317,18 @@ func TestControls(t *testing.T) {
 	if c := control(); c == nil || !c.Paused || c.By != "me@here" || c.Why != "because" {
 		t.Errorf("after a publication: %+v", c)
 	}
+	for range 2 {
+		if err := controlplane.StartAnew(t.Context(), conn, tasks[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c := control(); c == nil || !c.Paused || c.By != "me@here" || c.Starts != 2 {
+		t.Errorf("started anew: %+v", c)
+	}
 	if _, err := controlplane.Resume(t.Context(), conn, "acmeCo/b", "you@there"); err != nil {
 		t.Fatal(err)
 	}
-	if c := control(); c == nil || c.Paused || c.By != "you@there" {
+	if c := control(); c == nil || c.Paused || c.By != "you@there" || c.Starts != 2 {
 		t.Errorf("resumed: %+v", c)
 	}
 	publish(t, conn, build(t, flow[:strings.Index(flow, "  acmeCo/b:")], module), "/flow")

@@ -76,6 +76,12 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 		s.name = spec.Derive.Transforms[s.index].Name
 		s.read = e.counters.read(s.name, s.collection.Name)
 	}
+	var gone *erasures
+	if stateOf(spec.Derive) == registersOf {
+		if gone, err = readErasures(ctx, e.conn, e.task); err != nil {
+			return err
+		}
+	}
 	restored, began := 0, time.Now()
 	var register func(key, value []byte) error
 	if d.engine, d.database, err = newEngine(e, spec, reading); err != nil {
@@ -88,6 +94,9 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 			}
 		}()
 		register = func(key, value []byte) error {
+			if gone.takes(key, value) {
+				return nil
+			}
 			restored++
 			return d.engine.LoadRegister(key, value)
 		}
@@ -99,6 +108,9 @@ func runDerivation(ctx context.Context, stop <-chan struct{}, e *env, spec *cata
 		e.log.Info("registers restored", zap.Int("registers", restored), zap.Duration("took", time.Since(began)))
 	}
 	defer d.outlet.close()
+	if err := d.erase(ctx, gone); err != nil {
+		return err
+	}
 	if err := d.openDatabase(ctx); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/collection"
 	"weir/derive"
 	"weir/journal"
 )
@@ -115,6 +116,12 @@ func (s *shard) flushOn(ctx context.Context) error {
 	if f.seq == 0 {
 		return nil
 	}
+	for _, seq := range s.unwanted {
+		if err := s.conn.Erase(ctx, s.stream, seq); err != nil {
+			return err
+		}
+	}
+	s.unwanted = nil
 	if err := s.conn.Purge(ctx, s.stream, s.subject, f.seq-1); err != nil {
 		return fmt.Errorf("remove older markers: %w", err)
 	}
@@ -127,7 +134,7 @@ func (f *flush) take(room int) []journal.Change {
 	bytes := 0
 	for key, value := range f.registers {
 		c := registerChange{Key: []byte(key), Value: value}
-		change := journal.Change{Key: registerKey(c.Key)}
+		change := journal.Change{Key: collection.RegisterKey(c.Key)}
 		if value != nil {
 			change.Value = encodeRegister(c)
 		}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -50,12 +51,16 @@ func (c controls) again(t *task) bool {
 	return fresh && !now.Paused && t.state.standsStill()
 }
 
-// pause lets the paused ones of the tasks stand still. A task that the catalog
-// disables is disabled first.
-func (c controls) pause(tasks map[string]*task) {
+// apply lets the paused ones of the tasks stand still, and others start anew
+// once for each time that this was asked for. A task that the catalog disables
+// is disabled first.
+func (c controls) apply(tasks map[string]*task) {
 	for _, t := range tasks {
 		control := c[taskKey(t.kind, t.env.task)]
 		t.control = control.revision
+		if control.Starts > 0 {
+			t.hash += fmt.Sprintf(" start %d", control.Starts)
+		}
 		if !control.Paused || t.run == nil {
 			continue
 		}

@@ -2,24 +2,16 @@ package worker
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"strconv"
 	"time"
 
 	"weir/derive"
 	"weir/journal"
 )
 
-const (
-	registerShares = 256 // parts of a register bucket, so that a split shard can load its own
-	headerRoom     = 512 // bytes of a message left to the broker's headers
-)
+const headerRoom = 512 // bytes of a message left to the broker's headers
 
 // wholeTask is the token of the shard `0 mod 1`.
 const wholeTask = "0-1"
@@ -63,6 +55,7 @@ type shard struct {
 	dirty          bool              // progress that no flush holds yet
 	flushed        time.Time         // when the last flush ended
 	under          *flush            // on its way; nil: none
+	unwanted       []uint64          // markers that the next flush has overwritten
 }
 
 // keys are the keys of a shard's checkpoint: in the bucket of all tasks, and in
@@ -382,19 +375,6 @@ func (s *shard) append(ctx context.Context, t transaction) error {
 	}
 	s.txn, s.seq, s.positions, s.state, s.dirty = m.Txn, ack.Last, m.Positions, m.State, true
 	return nil
-}
-
-// registerKey is a register's key in its bucket: the share of the shards that
-// it falls to, then the packed key, hashed when it is too long for a subject.
-func registerKey(packed []byte) string {
-	h := fnv.New32a()
-	h.Write(packed)
-	name := base64.RawURLEncoding.EncodeToString(packed)
-	if len(name) > 512 {
-		sum := sha256.Sum256(packed)
-		name = "=" + hex.EncodeToString(sum[:])
-	}
-	return "r." + strconv.Itoa(int(h.Sum32()%registerShares)) + "." + name
 }
 
 // pause waits, but not longer than the context lives.

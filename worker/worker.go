@@ -154,7 +154,7 @@ func (w *Worker) Seen() bool {
 // changed is drained, and only then what is new or changed starts.
 func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]record, controls controls) {
 	wanted := w.plan(snapshot)
-	controls.pause(wanted)
+	controls.apply(wanted)
 	w.mu.Lock()
 	var stopped []*task
 	for key, old := range w.tasks {
@@ -257,7 +257,7 @@ func openShard(ctx context.Context, e *env, name, target, state string) (*shard,
 	keys := keys{common: name + "." + e.token, registers: "checkpoint." + e.token}
 	config, key := journal.BucketConfig{Name: CheckpointBucket, Description: "checkpoints of tasks"}, keys.common
 	if state != "" {
-		config, key = journal.BucketConfig{Name: collection.StateBucket(state, e.task), Description: describeState(state) + e.task}, keys.registers
+		config, key = journal.BucketConfig{Name: collection.StateBucket(state, e.task), Description: describeState(state) + e.task, Erasable: state == registersOf}, keys.registers
 	}
 	bucket, err := e.conn.EnsureBucket(ctx, config)
 	if err != nil {

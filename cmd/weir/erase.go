@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
@@ -29,9 +30,11 @@ func eraseCommand() *cobra.Command {
 		Use:   "erase COLLECTION --key KEY",
 		Short: "Erase one key of a collection from where Weir keeps it",
 		Long: `Erases the documents of one key: from the collection's stream, from what waits for its
-inbox, and from quarantine. The bytes are overwritten on the server. Without --yes it only
-says what it would erase. It lists what it cannot reach: what was derived from the key,
-registers, and the rows of destinations, with what to do about each.`,
+inbox, from quarantine, and from the registers that derivations keep for that key alone:
+their tasks start anew for it. The bytes are overwritten on the server. Without --yes it
+only says what it would erase. It lists what it cannot reach: what was derived from the key,
+registers that hold more than that key, and the rows of destinations, with what to do about
+each.`,
 		Example:           "  weir erase acmeCo/people --key p-17\n  weir erase acmeCo/people --key p-17 --yes\n  weir erase acmeCo/people --key p-17 --deletion '{\"id\":\"p-17\",\"_meta\":{\"op\":\"d\"}}' --yes",
 		Args:              exactlyOne("COLLECTION"),
 		ValidArgsFunction: completeNames(e.connect, string(catalog.KindCollection)),
@@ -45,6 +48,7 @@ registers, and the rows of destinations, with what to do about each.`,
 	f := c.Flags()
 	f.StringArrayVar(&e.request.Key, "key", nil, "the key; repeat it for each component, in key order")
 	f.StringVar(&e.deletion, "deletion", "", "publish this document (or @FILE) afterwards: a deletion, by the schema, for destinations")
+	f.DurationVar(&e.request.Wait, "wait", 30*time.Second, "how long tasks may take to erase registers; what takes longer is done all the same")
 	f.BoolVar(&e.yes, "yes", false, "do it; without it nothing is erased")
 	return c
 }
@@ -69,6 +73,7 @@ func (e *erase) run(ctx context.Context, out, notes io.Writer) error {
 		return err
 	}
 	e.request.DryRun = !e.yes
+	e.request.Progress = func(text string) { fmt.Fprintln(notes, text) }
 	report, err := erasure.Erase(ctx, conn, records, e.request)
 	if report != nil {
 		if err := e.write(out, report, func(s *sheet) { drawErasure(s, report) }); err != nil {

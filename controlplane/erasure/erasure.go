@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"weir/catalog"
 	"weir/collection"
@@ -24,6 +25,10 @@ type Request struct {
 	// rows. Nil: none.
 	Deletion []byte
 	DryRun   bool
+	// Wait is how long tasks may take to erase registers; what takes longer is
+	// done all the same, and the report says that it waits.
+	Wait     time.Duration
+	Progress func(text string) // told what is waited for; nil: nobody
 }
 
 // Report says what was erased, or would be, and what is left to do.
@@ -54,16 +59,20 @@ type erasing struct {
 	records  []catalog.Record
 	target   *collection.Collection
 	packed   []byte
-	shuffled map[string]bool // keys of registers that the erased documents led to, as "derivation: key"
-	unread   int             // quarantined documents that are no JSON
+	id       string // of what is asked of tasks
+	holders  []*holder
+	found    []uint64 // messages of the collection's stream
+	unread   int      // quarantined documents that are no JSON
 	dry      bool
+	wait     time.Duration
+	progress func(text string)
 	report   *Report
 }
 
 // Erase removes a key by what is published. It goes on after an error where it
 // stood when it is asked again.
 func Erase(ctx context.Context, conn *journal.Conn, records []catalog.Record, r Request) (*Report, error) {
-	e := &erasing{conn: conn, records: records, shuffled: map[string]bool{}, dry: r.DryRun, report: &Report{Collection: r.Collection, Remains: []Remain{}}}
+	e := &erasing{conn: conn, records: records, dry: r.DryRun, wait: r.Wait, progress: r.Progress, report: &Report{Collection: r.Collection, Remains: []Remain{}}}
 	if err := e.find(r); err != nil {
 		return nil, err
 	}
@@ -71,13 +80,15 @@ func Erase(ctx context.Context, conn *journal.Conn, records []catalog.Record, r 
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{e.documents, e.inbox, e.quarantine} {
+	for _, step := range []func(context.Context) error{e.findHolders, e.documents, e.inbox, e.note, e.overwrite, e.quarantine, e.registers} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("erase a key of %s: %w; what was erased is gone: erase it again for the rest", r.Collection, err)
 		}
 	}
 	e.report.Erased = !r.DryRun
-	e.remains(r.Deletion != nil)
+	if err := e.remains(ctx, r.Deletion != nil); err != nil {
+		return e.report, err
+	}
 	if deletion != nil && !r.DryRun {
 		if _, err := conn.Publish(ctx, *deletion); err != nil {
 			return e.report, fmt.Errorf("the key is erased, but the deletion was not published: %w", err)
@@ -110,6 +121,7 @@ func (e *erasing) find(r Request) error {
 	if e.packed, err = e.target.ParseKey(r.Key); err != nil {
 		return err
 	}
+	e.id = requestID(e.target.Name, e.packed)
 	text, err := document.AppendKeyJSON(nil, e.packed)
 	e.report.Key = text
 	return err
@@ -153,7 +165,7 @@ func (e *erasing) deletion(text []byte) (*journal.Outgoing, error) {
 	return &journal.Outgoing{Subject: string(subject), Data: text}, nil
 }
 
-// documents erases what the collection's stream holds under the key.
+// documents finds what the collection's stream holds under the key.
 func (e *erasing) documents(ctx context.Context) error {
 	all, err := e.target.Select(nil)
 	if err != nil {
@@ -166,7 +178,7 @@ func (e *erasing) documents(ctx context.Context) error {
 	return e.messages(ctx, "documents of "+e.target.Name, filter)
 }
 
-// inbox erases what was published without a key and was not moved yet.
+// inbox finds what was published without a key and was not moved yet.
 func (e *erasing) inbox(ctx context.Context) error {
 	if e.target.Spec.Derive != nil {
 		return nil
@@ -174,24 +186,27 @@ func (e *erasing) inbox(ctx context.Context) error {
 	return e.messages(ctx, "documents that wait for the inbox of "+e.target.Name, collection.PubFilter())
 }
 
-// messages erases the messages of the collection's stream that match a filter
+// messages finds the messages of the collection's stream that match a filter
 // and have the key.
 func (e *erasing) messages(ctx context.Context, name, filter string) error {
 	place := Place{Name: name}
-	var found []uint64
 	var d document.Doc
 	err := e.conn.ReadAll(ctx, e.target.StreamName(), filter, 0, func(m journal.Message) error {
 		if d.Parse(m.Data) == nil && e.target.HasKey(&d, e.packed) {
-			found = append(found, m.Seq)
+			e.found = append(e.found, m.Seq)
+			place.Documents++
 			place.Bytes += len(m.Data)
 			e.shuffles(&d)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	for _, seq := range found {
+	e.report.Places = append(e.report.Places, place)
+	return err
+}
+
+// overwrite erases the messages that were found.
+func (e *erasing) overwrite(ctx context.Context) error {
+	for _, seq := range e.found {
 		if e.dry {
 			break
 		}
@@ -199,8 +214,6 @@ func (e *erasing) messages(ctx context.Context, name, filter string) error {
 			return err
 		}
 	}
-	place.Documents = len(found)
-	e.report.Places = append(e.report.Places, place)
 	return nil
 }
 
@@ -236,33 +249,4 @@ func (e *erasing) quarantine(ctx context.Context) error {
 	}
 	e.report.Places = append(e.report.Places, place)
 	return nil
-}
-
-// mostKeys bounds how many keys of registers a report names.
-const mostKeys = 20
-
-// shuffles notes the keys of registers that a document led to.
-func (e *erasing) shuffles(d *document.Doc) {
-	for i := range e.records {
-		spec := e.records[i].Collection
-		if spec == nil || spec.Derive == nil || spec.Derive.Register == nil || len(e.shuffled) >= mostKeys {
-			continue
-		}
-		for _, t := range spec.Derive.Transforms {
-			if t.Source.Name != e.target.Name || len(t.Shuffle.Key) == 0 {
-				continue
-			}
-			key, err := document.NewKey(t.Shuffle.Key)
-			if err != nil {
-				continue // the build refuses it
-			}
-			packed, err := key.AppendPacked(nil, d, 0)
-			if err != nil {
-				continue // no register has such a key
-			}
-			if text, err := document.AppendKeyJSON(nil, packed); err == nil {
-				e.shuffled["register "+string(text)+" of "+spec.Name] = true
-			}
-		}
-	}
 }
