@@ -84,6 +84,7 @@ func (c *conn) open(cache int) error {
 		"locking_mode = EXCLUSIVE", // nobody else has it: no counter of changes in page 1
 		"auto_vacuum = NONE",
 		"foreign_keys = ON",
+		"secure_delete = ON", // what a lambda deletes is in no page any more
 	} {
 		if err := c.exec("PRAGMA " + pragma); err != nil {
 			return err

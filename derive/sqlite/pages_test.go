@@ -299,6 +299,45 @@ func TestPageForm(t *testing.T) {
 	}
 }
 
+// TestDeletedRowsAreZeroed deletes rows of all sizes: no page that is kept holds
+// anything of them, freed ones among them.
+func TestDeletedRowsAreZeroed(t *testing.T) {
+	const lambda = `delete from notes where $n = 0 and id = $id; insert into notes select $id, $s where $n > 0;`
+	kept := store{}
+	db := mustOpen(t, derivation(lambda, `create table notes (id text primary key, note text)`))
+	for n := 1; n <= 30; n++ {
+		document := fmt.Sprintf(`{"id":"k%d","n":%d,"s":"%s"}`, n, n, strings.Repeat("c4nary", n*n))
+		if _, err := apply(t, db, document, fmt.Sprintf(`{"id":"other%d","n":1,"s":"stays"}`, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept.add(t, db)
+	holding := func() (n int) {
+		for _, value := range kept {
+			page, err := decodePage(value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if bytes.Contains(page, []byte("c4nary")) {
+				n++
+			}
+		}
+		return n
+	}
+	if holding() == 0 {
+		t.Fatal("no page holds the rows, and the test proves nothing")
+	}
+	for n := 1; n <= 30; n++ {
+		if _, err := apply(t, db, fmt.Sprintf(`{"id":"k%d","n":0}`, n)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept.add(t, db)
+	if n := holding(); n > 0 {
+		t.Errorf("%d pages hold deleted rows", n)
+	}
+}
+
 // FuzzDecodePage reads whatever a bucket may hold.
 func FuzzDecodePage(f *testing.F) {
 	f.Add(encodePage(make([]byte, pageSize)))
