@@ -1,15 +1,10 @@
 package http
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"weir/collection"
@@ -104,15 +99,9 @@ func (s *session) receive(r *http.Request, index int, h *hold) (*pending, *reply
 	b := &s.bindings[index]
 	now := s.now()
 	p := &pending{binding: index, done: make(chan struct{})}
-	key := r.Header.Get(s.settings.keyHeader)
-	if key != "" {
-		if len(key) > maxKeyLength {
-			return nil, failure(http.StatusBadRequest, "idempotency-key", fmt.Sprintf("the header %s has %d bytes, at most %d are allowed", s.settings.keyHeader, len(key), maxKeyLength))
-		}
-		p.keyed, p.known = true, known{key: hashKey(b.stateKey, r.URL.Path, key), at: now.Unix()}
-		if earlier, ok := s.lookup(p.known.key); ok {
-			return nil, stored(earlier, true)
-		}
+	key, refused := s.recognize(r, p, now)
+	if refused != nil {
+		return nil, refused
 	}
 	checker, _ := b.checkers.Get().(*collection.Checker)
 	defer b.checkers.Put(checker)
@@ -135,62 +124,21 @@ func (s *session) receive(r *http.Request, index int, h *hold) (*pending, *reply
 	return p, nil
 }
 
-type form int
-
-const (
-	formJSON form = iota
-	formLines
-)
-
-// admit refuses what can be refused before a body is read.
-func (s *session) admit(r *http.Request) (form, *reply) {
-	if r.Method != http.MethodPost {
-		return 0, notAllowed()
+// recognize notes the request's idempotency key, if it has one, and answers a
+// request that was written before.
+func (s *session) recognize(r *http.Request, p *pending, now time.Time) (key string, answer *reply) {
+	key = r.Header.Get(s.settings.keyHeader)
+	if key == "" {
+		return "", nil
 	}
-	if !s.authorized(r) {
-		return 0, unauthorized("the request has no known token", len(s.settings.tokens) > 0)
+	if len(key) > maxKeyLength {
+		return "", failure(http.StatusBadRequest, "idempotency-key", fmt.Sprintf("the header %s has %d bytes, at most %d are allowed", s.settings.keyHeader, len(key), maxKeyLength))
 	}
-	form, ok := contentType(r.Header.Get("Content-Type"))
-	if !ok {
-		return 0, failure(http.StatusUnsupportedMediaType, "content-type", "the Content-Type must be application/json for one document or an array, or application/x-ndjson for a document a line; text is UTF-8")
+	p.keyed, p.known = true, known{key: hashKey(s.bindings[p.binding].stateKey, r.URL.Path, key), at: now.Unix()}
+	if earlier, ok := s.lookup(p.known.key); ok {
+		return "", stored(earlier, true)
 	}
-	if r.ContentLength > int64(s.settings.requestBytes) {
-		return 0, s.tooLarge()
-	}
-	return form, nil
-}
-
-// authorized compares in constant time, whichever token it is.
-func (s *session) authorized(r *http.Request) bool {
-	if len(s.settings.tokens) == 0 {
-		return true
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	given := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	good := 0
-	for _, known := range s.settings.tokens {
-		sum := sha256.Sum256([]byte(known))
-		good |= subtle.ConstantTimeCompare(given[:], sum[:])
-	}
-	return good == 1 && strings.EqualFold(scheme, "Bearer")
-}
-
-// contentType says how documents stand in a body.
-func contentType(header string) (form, bool) {
-	if header == "application/json" {
-		return formJSON, true
-	}
-	media, parameters, err := mime.ParseMediaType(header)
-	if err != nil || parameters["charset"] != "" && !strings.EqualFold(parameters["charset"], "utf-8") {
-		return 0, false
-	}
-	switch {
-	case media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json"):
-		return formJSON, true
-	case slices.Contains([]string{"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/jsonlines"}, media):
-		return formLines, true
-	}
-	return 0, false
+	return key, nil
 }
 
 // body reads the request's body, checks its signature, and unpacks it.
@@ -233,30 +181,4 @@ func (s *session) unread(err error) *reply {
 
 func (s *session) tooLarge() *reply {
 	return failure(http.StatusRequestEntityTooLarge, "request-too-large", fmt.Sprintf("the body has more than %d bytes: send several requests, or raise maxRequestBytes of the endpoint", s.settings.requestBytes))
-}
-
-// allowOrigin lets web pages of allowed origins read the answer, and answers
-// the question whether they may post.
-func (s *session) allowOrigin(w http.ResponseWriter, r *http.Request) (answered bool) {
-	origin := r.Header.Get("Origin")
-	if origin == "" || len(s.settings.origins) == 0 {
-		return false
-	}
-	header := w.Header()
-	header.Add("Vary", "Origin")
-	if !slices.Contains(s.settings.origins, origin) && !slices.Contains(s.settings.origins, "*") {
-		return false
-	}
-	header.Set("Access-Control-Allow-Origin", origin)
-	header.Set("Access-Control-Expose-Headers", "Retry-After, "+replayedHeader)
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
-	}
-	header.Set("Access-Control-Allow-Methods", http.MethodPost)
-	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
-		header.Set("Access-Control-Allow-Headers", asked)
-	}
-	header.Set("Access-Control-Max-Age", "600")
-	w.WriteHeader(http.StatusNoContent)
-	return true
 }

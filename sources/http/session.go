@@ -17,12 +17,6 @@ const (
 	// pullBytes is how many bytes of documents a batch has, unless one request
 	// has more.
 	pullBytes = 4 << 20
-	// gatherDocuments and gatherBytes are from where on a batch is worth being
-	// sent while the former one commits; see gather.
-	gatherDocuments = 256
-	gatherBytes     = 256 << 10
-	leastGather     = 5 * time.Millisecond
-	mostGather      = 100 * time.Millisecond
 	// stateVersion is the version of this source's state.
 	stateVersion = 1
 	// farewell is how long an answer may take to be sent, and so a session to
@@ -62,19 +56,6 @@ type session struct {
 	flying map[keyHash]*pending // queued or handed out
 	state  state
 	err    error // why it is closed
-}
-
-// load is what requests amount to.
-type load struct{ documents, bytes int }
-
-// pace is what is known of how requests come and commits take.
-type pace struct {
-	queued   time.Time     // when the first request of the queue came
-	handed   time.Time     // when a batch was handed out while none was
-	commit   time.Duration // how long the last batch took to be durable
-	answered time.Time     // when that was
-	awaited  int           // requests that were answered then
-	came     int           // requests since
 }
 
 // binding is a path of a session.
@@ -200,26 +181,6 @@ func (s *session) await(ctx context.Context, wait time.Duration) error {
 	case <-s.ready:
 	}
 	return nil
-}
-
-// gather says how long requests may be left to gather. A commit costs the same
-// for one document as for hundreds, and clients send their next request when
-// the former is answered: a batch that begins while another commits would
-// leave them in two halves, each of which waits for the other. So while little
-// is queued it waits for the commit, and then for as many requests as that
-// answered, half as long as the commit took at most. A request that comes
-// alone waits for nothing.
-func (s *session) gather(now time.Time) time.Duration {
-	p := &s.pace
-	switch {
-	case s.queued.documents >= min(gatherDocuments, s.limits.Documents) || s.queued.bytes >= gatherBytes:
-		return 0
-	case len(s.handed) > 0:
-		return p.queued.Add(min(max(2*p.commit, leastGather), mostGather)).Sub(now)
-	case p.came >= p.awaited:
-		return 0
-	}
-	return p.answered.Add(min(p.commit/2, mostGather)).Sub(now)
 }
 
 // take hands out what is queued, as much as a batch holds, or says how long to
