@@ -3,6 +3,7 @@ package objects
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -53,15 +54,17 @@ var (
 
 // Sniff tells the compression from the beginning of the content, which it
 // reads ahead.
-func Sniff(r *bufio.Reader) Compression {
-	head, _ := r.Peek(len(zstdMagic)) // what cannot be read now fails again later
+func Sniff(r *bufio.Reader) (Compression, error) {
+	head, err := r.Peek(len(zstdMagic))
 	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return "", err
 	case bytes.HasPrefix(head, gzipMagic):
-		return Gzip
+		return Gzip, nil
 	case bytes.HasPrefix(head, zstdMagic):
-		return Zstd
+		return Zstd, nil
 	}
-	return None
+	return None, nil
 }
 
 // Decompress reads what is compressed in r. Close does not close r.

@@ -97,14 +97,14 @@ func beyondEnd(err error) bool {
 }
 
 // Replaced says whether an object of a directory is another one than a listing
-// said, or gone. Objects of buckets are not asked about: what is being read of
-// them does not change.
+// said. One that is gone is not replaced, and objects of buckets are not asked
+// about: what is being read of them does not change.
 func (s *Store) Replaced(o Object) bool {
 	if !s.Local() || o.Version == "" { // which no listing gave
 		return false
 	}
 	info, err := os.Stat(s.path(o.Key))
-	return err != nil || object(o.Key, info).Version != o.Version
+	return err == nil && object(o.Key, info).Version != o.Version
 }
 
 // Writer writes one object, which appears with Commit. Abort drops it; after

@@ -9,7 +9,8 @@
 //     left, if it still begins with the same bytes; else it is a new file under
 //     an old name and is read from its beginning.
 //   - A compressed file, or one of JSON values or paragraphs, is read as a whole,
-//     and again as a whole when its content has changed.
+//     and again as a whole when its content has changed after it was read to its
+//     end. One that was not complete is read on if it begins with what was read.
 //   - A last line without an end is waited for until the file has been left
 //     alone for a while; so is, in a directory, a whole file that is read as one.
 //

@@ -3,7 +3,9 @@ package files
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -450,6 +452,99 @@ func TestBrokenFiles(t *testing.T) {
 			t.Errorf("%s %q: %v, want %s", test.name, test.content, err, test.want)
 		}
 	}
+}
+
+// What was read of a file that is read as a whole before it was complete is not
+// read again: it is trouble that passes when the rest comes.
+func TestIncompleteFiles(t *testing.T) {
+	var documents []string
+	for i := range 9000 {
+		sum := sha256.Sum256([]byte{byte(i), byte(i >> 8)})
+		documents = append(documents, fmt.Sprintf(`{"id":%d,"v":"%x"}`, i, sum))
+	}
+	lines := strings.Join(documents, "\n") + "\n"
+	array := "[" + strings.Join(documents, ",\n") + "]"
+	for name, content := range map[string]string{
+		"a.jsonl.gz":  compressed(t, objects.Gzip, lines),
+		"a.jsonl.zst": compressed(t, objects.Zstd, "\ufeff"+lines),
+		"a.json.gz":   compressed(t, objects.Gzip, array),
+		"a.json":      "\ufeff" + array,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			c := newCapture(t, dir, `{"match":"*"}`, anyObject, "/id")
+			for _, size := range []int{len(content) / 2, len(content) * 9 / 10} {
+				write(t, dir, name, content[:size])
+				before := len(c.got)
+				err := c.pull(len(documents))
+				if !errors.Is(err, sources.ErrTransient) || !strings.Contains(err.Error(), "is read on when the rest is there") || len(c.got) == before {
+					t.Fatalf("after %d documents more: %v", len(c.got)-before, err)
+				}
+				c.restart()
+			}
+			write(t, dir, name, content)
+			c.want(documents...)
+		})
+	}
+	t.Run("another content", func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, dir, "a.json", `[{"id":1},{"id":`)
+		c := newCapture(t, dir, `{"match":"*"}`, anyObject, "/id")
+		if err := c.pull(2); !errors.Is(err, sources.ErrTransient) {
+			t.Fatal(err)
+		}
+		c.restart()
+		write(t, dir, "a.json", `[{"id":8},{"id":9}]`)
+		c.want(`{"id":1}`, `{"id":8}`, `{"id":9}`)
+	})
+}
+
+// A file that is read as a whole and is written meanwhile is read on where its
+// content is what it was, and anew where it is not.
+func TestChangedWhileItIsRead(t *testing.T) {
+	for _, test := range []struct{ name, was, then, add string }{
+		{"longer", "1", "1", "1"},
+		{"another one", "1", "2", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, dir, "a.json", strings.Repeat(test.was+" ", 2*batchDocuments))
+			c := newCapture(t, dir, `{"match":"*"}`, anyObject, "/id")
+			if err := c.pull(1); err != nil {
+				t.Fatal(err)
+			}
+			write(t, dir, "b.json", strings.Repeat(test.then+" ", 2*batchDocuments)+test.add)
+			if test.then == test.was {
+				add(t, dir, "a.json", test.add) // into the file that is open
+				if err := os.Remove(filepath.Join(dir, "b.json")); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := os.Rename(filepath.Join(dir, "b.json"), filepath.Join(dir, "a.json")); err != nil {
+				t.Fatal(err)
+			}
+			want := slices.Repeat([]string{test.was}, 2*batchDocuments)
+			if test.add != "" {
+				want = append(want, test.add)
+			} else {
+				want = append(want, slices.Repeat([]string{test.then}, 2*batchDocuments)...)
+			}
+			c.want(want...)
+		})
+	}
+}
+
+// A file whose beginning tells that it is compressed waits to be complete, as
+// one whose name does.
+func TestCompressedByContentWaits(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "dump", compressed(t, objects.Zstd, `{"id":1}`))
+	write(t, dir, "lines", "{\"id\":2}\n")
+	c := newCapture(t, dir, `{"match":"*","format":"jsonl"}`, anyObject, "/id")
+	c.request.Config = json.RawMessage(`{"url":".","settle":"1h","interval":"1ms"}`)
+	c.want(`{"id":2}`)
+	c.restart()
+	c.source.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	c.want(`{"id":2}`, `{"id":1}`)
 }
 
 func TestConfigurations(t *testing.T) {

@@ -50,7 +50,7 @@ func (b *binding) compression(ctx context.Context, store *objects.Store, key str
 		return "", &storeError{err}
 	}
 	defer r.Close()
-	return objects.Sniff(bufio.NewReader(r)), nil
+	return objects.Sniff(bufio.NewReader(storeReader{r}))
 }
 
 // mostCandidates is how many files one look takes up: what is beyond is found

@@ -34,7 +34,7 @@ type record struct {
 	size    int64 // of the file, when it was looked at
 	changed int64 // the file's time, which orders files
 	version string
-	head    string // hash of the first headSize bytes of a file that may grow
+	head    string // hash of the beginning: of a file that grows, or of one that is read as a whole and not done
 	headLen int64
 	done    bool // all of this version was read
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 
 	"weir/document"
@@ -27,6 +28,7 @@ type texts struct {
 	offset int64 // of buf[at], in the content
 	line   int64 // lines before it
 	eof    bool
+	taken  hash.Hash // of the content before offset; nil: nobody asks
 }
 
 // text is what texts gives: its bytes are good until the next one.
@@ -76,6 +78,9 @@ func (t *texts) take(found span) (out text, ok bool) {
 	out = text{data: data[found.begin:found.end], offset: t.offset + int64(found.begin), open: found.open}
 	out.line = t.line + int64(bytes.Count(data[:found.begin], newline)) + 1
 	t.line += int64(bytes.Count(data[:found.next], newline))
+	if t.taken != nil {
+		t.taken.Write(data[:found.next])
+	}
 	t.offset += int64(found.next)
 	t.at += found.next
 	out.end, out.lines = t.offset, t.line
@@ -114,13 +119,9 @@ type placed struct {
 func (e *placed) Error() string { return e.err.Error() }
 func (e *placed) Unwrap() error { return e.err }
 
-// content opens a file from an offset of its content on, and takes its
-// compression off.
-func content(ctx context.Context, store *objects.Store, key string, c objects.Compression, offset int64) (io.Reader, func(), error) {
-	from := offset
-	if c != objects.None {
-		from = 0
-	}
+// content opens a file and takes its compression off. A file that is not
+// compressed is opened at an offset.
+func content(ctx context.Context, store *objects.Store, key string, c objects.Compression, from int64) (io.Reader, func(), error) {
 	raw, err := store.Read(ctx, key, from)
 	if err != nil {
 		return nil, nil, &storeError{err}
@@ -136,12 +137,6 @@ func content(ctx context.Context, store *objects.Store, key string, c objects.Co
 	finish := func() {
 		plain.Close()
 		raw.Close()
-	}
-	if c != objects.None && offset > 0 {
-		if _, err := io.CopyN(io.Discard, plain, offset); err != nil && !errors.Is(err, io.EOF) {
-			finish()
-			return nil, nil, err
-		}
 	}
 	return plain, finish, nil
 }

@@ -191,17 +191,13 @@ func (s *session) openNext() (gone bool, err error) {
 	if err != nil {
 		s.open = nil
 		s.cancel()
-		return later(err), ignore(err, later)
+		if later(err) {
+			s.bindings[next.binding].leave(&next)
+			return true, nil
+		}
+		return false, err
 	}
 	return false, nil
-}
-
-// ignore passes an error on unless it is one of those.
-func ignore(err error, those func(error) bool) error {
-	if those(err) {
-		return nil
-	}
-	return err
 }
 
 // note takes a file's record over, if it says something new.

@@ -127,7 +127,7 @@ func (s Source) Open(ctx context.Context, r sources.OpenRequest) (sources.Sessio
 // explain marks trouble that passes by itself.
 func explain(place string, err error) error {
 	var store *storeError
-	passes := errors.As(err, &store) && objects.Passes(err)
+	passes := incomplete(err) || errors.As(err, &store) && objects.Passes(err)
 	if place != "" {
 		err = fmt.Errorf("%s: %w", place, err)
 	}
