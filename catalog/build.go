@@ -233,6 +233,7 @@ func (l *loader) buildCapture(e *entry[captureFile]) *Capture {
 			l.errorf(fault.WrongValue, at, "as in 30s, 5m, 2h or 1d", "%s", err)
 		}
 	}
+	written := ""
 	for i := range f.Bindings {
 		b := &f.Bindings[i]
 		c.Bindings[i] = CaptureBinding{Resource: b.Resource.Text, Target: b.Target, Disable: b.Disable, Backfill: b.Backfill}
@@ -240,8 +241,14 @@ func (l *loader) buildCapture(e *entry[captureFile]) *Capture {
 		if !ok || at.node.kind != kindString || b.Disable {
 			continue
 		}
-		if target := l.collection(at, b.Target); target != nil && target.entry.file.Derive != nil {
+		switch target := l.collection(at, b.Target); {
+		case target == nil:
+		case target.entry.file.Derive != nil:
 			l.errorf(fault.DerivedCollection, at, "capture into a collection of its own", "%s is derived: only its derivation writes it", b.Target)
+		case written != "" && written != b.Target:
+			l.errorf(fault.NotSupported, at, "make a capture of its own for each collection", "the capture writes to %s already: captures into several collections are not supported yet", written)
+		default:
+			written = b.Target
 		}
 	}
 	return c
