@@ -30,6 +30,13 @@ var (
 	errTooLarge = errors.New("the body is larger than allowed")
 )
 
+// tooMuch is a request that takes more memory than all together may.
+type tooMuch struct{ limit int64 }
+
+func (e *tooMuch) Error() string {
+	return fmt.Sprintf("the request takes more than %d bytes of memory once it is parsed: send several requests, or raise maxPendingBytes of the endpoint", e.limit)
+}
+
 // budget bounds what the unanswered requests of a capture take in memory.
 type budget struct {
 	limit int64
@@ -43,6 +50,9 @@ type hold struct {
 }
 
 func (h *hold) grow(n int) error {
+	if h.bytes+int64(n) > h.budget.limit {
+		return &tooMuch{h.budget.limit}
+	}
 	if h.budget.used.Add(int64(n)) > h.budget.limit {
 		h.budget.used.Add(-int64(n))
 		return errBusy
@@ -107,7 +117,8 @@ func (h *hold) unzip(pool *sync.Pool, packed []byte, limit int) ([]byte, error) 
 	}
 	defer pool.Put(z)
 	body, err := h.read(z, -1, limit)
-	if err != nil && !errors.Is(err, errBusy) && !errors.Is(err, errTooLarge) {
+	var much *tooMuch
+	if err != nil && !errors.Is(err, errBusy) && !errors.Is(err, errTooLarge) && !errors.As(err, &much) {
 		err = fmt.Errorf("gzip: %w", err)
 	}
 	return body, err

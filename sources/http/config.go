@@ -22,6 +22,10 @@ const (
 	defaultRequestBytes      = 8 << 20
 	maxRequestBytes          = 64 << 20
 	defaultPendingBytes      = 64 << 20
+
+	// leastRequests is how many of the largest requests fit into memory at
+	// least: one takes its body, packed and unpacked, and what is parsed of it.
+	leastRequests = 4
 )
 
 // config is the endpoint's configuration as it is written.
@@ -73,8 +77,9 @@ func parseConfig(text json.RawMessage, dataDir string) (*settings, error) {
 	}
 	s := &settings{
 		listen: c.Listen, tokens: c.Tokens, origins: c.AllowedCorsOrigins, keyHeader: defaultIdempotencyHeader, keys: defaultKeys, keyAge: defaultAge,
-		requestBytes: orDefault(c.MaxRequestBytes, defaultRequestBytes), pendingBytes: orDefault(c.MaxPendingBytes, defaultPendingBytes), timeout: defaultTimeout,
+		requestBytes: orDefault(c.MaxRequestBytes, defaultRequestBytes), timeout: defaultTimeout,
 	}
+	s.pendingBytes = orDefault(c.MaxPendingBytes, max(defaultPendingBytes, leastRequests*s.requestBytes))
 	var faults []error
 	fault := func(err error) {
 		if err != nil {
@@ -99,7 +104,9 @@ func parseConfig(text json.RawMessage, dataDir string) (*settings, error) {
 	}
 	fault(s.setTimeout(c.Timeout))
 	fault(between("maxRequestBytes", s.requestBytes, 1<<10, maxRequestBytes))
-	fault(between("maxPendingBytes", s.pendingBytes, s.requestBytes, 4<<30))
+	if s.requestBytes <= maxRequestBytes {
+		fault(between("maxPendingBytes", s.pendingBytes, leastRequests*s.requestBytes, 4<<30))
+	}
 	return s, errors.Join(faults...)
 }
 

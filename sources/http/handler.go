@@ -1,10 +1,12 @@
 package http
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"weir/collection"
@@ -54,6 +56,9 @@ func (s *session) answer(w http.ResponseWriter, r *http.Request, p *pending) {
 		p.intake.hold.release()
 	}
 	switch {
+	case errors.Is(err, errOtherBody):
+		send(w, otherBody(s.settings.keyHeader))
+		return
 	case err != nil:
 		send(w, notRunning())
 		return
@@ -99,7 +104,7 @@ func (s *session) receive(r *http.Request, index int, h *hold) (*pending, *reply
 	b := &s.bindings[index]
 	now := s.now()
 	p := &pending{binding: index, done: make(chan struct{})}
-	key, refused := s.recognize(r, p, now)
+	key, refused := s.recognize(r, p, body, now)
 	if refused != nil {
 		return nil, refused
 	}
@@ -126,7 +131,7 @@ func (s *session) receive(r *http.Request, index int, h *hold) (*pending, *reply
 
 // recognize notes the request's idempotency key, if it has one, and answers a
 // request that was written before.
-func (s *session) recognize(r *http.Request, p *pending, now time.Time) (key string, answer *reply) {
+func (s *session) recognize(r *http.Request, p *pending, body []byte, now time.Time) (key string, answer *reply) {
 	key = r.Header.Get(s.settings.keyHeader)
 	if key == "" {
 		return "", nil
@@ -134,8 +139,12 @@ func (s *session) recognize(r *http.Request, p *pending, now time.Time) (key str
 	if len(key) > maxKeyLength {
 		return "", failure(http.StatusBadRequest, "idempotency-key", fmt.Sprintf("the header %s has %d bytes, at most %d are allowed", s.settings.keyHeader, len(key), maxKeyLength))
 	}
-	p.keyed, p.known = true, known{key: hashKey(s.bindings[p.binding].stateKey, r.URL.Path, key), at: now.Unix()}
-	if earlier, ok := s.lookup(p.known.key); ok {
+	p.keyed, p.known = true, known{key: hashKey(s.bindings[p.binding].stateKey, r.URL.Path, key), body: hashBody(body), at: now.Unix()}
+	earlier, ok := s.lookup(p.known.key)
+	switch {
+	case ok && earlier.differs(p.known):
+		return "", otherBody(s.settings.keyHeader)
+	case ok:
 		return "", stored(earlier, true)
 	}
 	return key, nil
@@ -152,23 +161,31 @@ func (s *session) body(r *http.Request, h *hold) ([]byte, *reply) {
 			return nil, unauthorized(err.Error(), false)
 		}
 	}
-	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) {
 	case "", "identity":
-		return body, nil
-	case "gzip":
+	case "gzip", "x-gzip":
 		body, err = h.unzip(&s.zipped, body, s.settings.requestBytes)
 		if err != nil {
 			return nil, s.unread(err)
 		}
-		return body, nil
 	default:
 		return nil, failure(http.StatusUnsupportedMediaType, "content-encoding", "the Content-Encoding must be gzip, or be left out")
 	}
+	if bytes.HasPrefix(body, bom) {
+		copy(body, "   ") // so that offsets in errors stay those of the body
+	}
+	return body, nil
 }
+
+// bom begins some texts in UTF-8.
+var bom = []byte("\xef\xbb\xbf")
 
 // unread says why a body was not read.
 func (s *session) unread(err error) *reply {
+	var much *tooMuch
 	switch {
+	case errors.As(err, &much):
+		return unreadable(err)
 	case errors.Is(err, errTooLarge):
 		return s.tooLarge()
 	case errors.Is(err, errBusy):

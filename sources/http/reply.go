@@ -89,6 +89,11 @@ func busy() *reply {
 	return r
 }
 
+// otherBody refuses a key that names another request already.
+func otherBody(header string) *reply {
+	return failure(http.StatusUnprocessableEntity, "idempotency-key", fmt.Sprintf("a request with another body came with this %s before, so nothing was stored: give different documents different keys, and a request that is sent again the body that it had", header))
+}
+
 func notRunning() *reply {
 	r := failure(http.StatusServiceUnavailable, "not-running", "the capture of this path does not run at the moment, nothing was stored: send the request again later")
 	r.retryAfter = retryLate
@@ -137,6 +142,7 @@ func unreadable(err error) *reply {
 		syntax *syntaxError
 		many   *tooMany
 		big    *tooBig
+		much   *tooMuch
 		inside *document.SyntaxError
 	)
 	switch {
@@ -146,6 +152,8 @@ func unreadable(err error) *reply {
 		return failure(http.StatusRequestEntityTooLarge, "too-many-documents", err.Error())
 	case errors.As(err, &big):
 		return refuse(http.StatusRequestEntityTooLarge, problem{Code: "document-too-large", Message: err.Error(), Index: &big.index})
+	case errors.As(err, &much):
+		return failure(http.StatusRequestEntityTooLarge, "request-too-large", err.Error())
 	case errors.Is(err, errBusy):
 		return busy()
 	case errors.As(err, &inside):

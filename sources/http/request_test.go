@@ -47,6 +47,9 @@ func TestRequests(t *testing.T) {
 		{"no lines", request{body: "\n", header: lines}, `200 {"documents":0}`, nil},
 		{"charset", request{body: `{"id":"a"}`, header: map[string]string{"Content-Type": "application/cloudevents+json; charset=UTF-8"}}, `200 {"documents":1}`, []string{`{"id":"a"}`}},
 		{"gzip", request{body: zipped(t, `{"id":"a"}`), header: with("Content-Encoding", "gzip")}, `200 {"documents":1}`, []string{`{"id":"a"}`}},
+		{"gzip by its old name", request{body: zipped(t, `{"id":"a"}`), header: with("Content-Encoding", "X-Gzip")}, `200 {"documents":1}`, []string{`{"id":"a"}`}},
+		{"byte order mark", request{body: "\ufeff{\"id\":\"a\"}", header: plain}, `200 {"documents":1}`, []string{`{"id":"a"}`}},
+		{"byte order mark and no JSON", request{body: "\ufeff{\"id\" \"a\"}", header: plain}, `400 {"error":{"code":"json","message":"document 0 is no JSON: line 1, column 10 (byte 9): expected ':' after the name \"id\", found '\"'","index":0,"line":1,"column":10,"offset":9}}`, nil},
 		{"no gzip", request{body: `{"id":"a"}`, header: with("Content-Encoding", "gzip")}, `400 {"error":{"code":"body","message":"the body could not be read: gzip: gzip: invalid header"}}`, nil},
 		{"gzip bomb", request{body: zipped(t, `{"id":"`+strings.Repeat("a", 5000)+`"}`), header: with("Content-Encoding", "gzip")}, `413 {"error":{"code":"request-too-large","message":"the body has more than 4096 bytes: send several requests, or raise maxRequestBytes of the endpoint"}}`, nil},
 		{"brotli", request{body: `x`, header: with("Content-Encoding", "br")}, `415 {"error":{"code":"content-encoding","message":"the Content-Encoding must be gzip, or be left out"}}`, nil},
@@ -65,13 +68,14 @@ func TestRequests(t *testing.T) {
 		{"too many", request{body: strings.Repeat("{\"id\":\"a\"}\n", 11), header: lines}, `413 {"error":{"code":"too-many-documents","message":"a request may hold at most 10 documents: send several"}}`, nil},
 		{"document too large", request{body: `[{"id":"a"},{"id":"` + strings.Repeat("b", 500) + `"}]`, header: plain}, `413 {"error":{"code":"document-too-large","message":"document 1 has 509 bytes, but one document may have at most 400: divide it, or raise the NATS server's max_payload","index":1}}`, nil},
 		{"request too large", request{body: strings.Repeat(" ", 4097), header: plain}, `413 {"error":{"code":"request-too-large","message":"the body has more than 4096 bytes: send several requests, or raise maxRequestBytes of the endpoint"}}`, nil},
+		{"more than memory holds", request{body: `{"id":"a","more":[1` + strings.Repeat(",1", 1900) + `]}`, header: plain}, `413 {"error":{"code":"request-too-large","message":"the request takes more than 16384 bytes of memory once it is parsed: send several requests, or raise maxPendingBytes of the endpoint"}}`, nil},
 		{"method", request{method: http.MethodGet}, `405 {"error":{"code":"method","message":"documents are posted here: use POST"}}`, nil},
 		{"path", request{path: "/order", body: `{"id":"a"}`, header: plain}, `404 {"error":{"code":"not-found","message":"nothing is posted to this path","paths":["/orders"]}}`, nil},
 		{"long idempotency key", request{body: `{"id":"a"}`, header: with("Idempotency-Key", strings.Repeat("k", 513))}, `400 {"error":{"code":"idempotency-key","message":"the header Idempotency-Key has 513 bytes, at most 512 are allowed"}}`, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStand(t)
-			session := s.open("acmeCo/in", `"maxRequestBytes":4096`, sources.OpenRequest{Limits: sources.Limits{Documents: 10, DocumentBytes: 400}})
+			session := s.open("acmeCo/in", `"maxRequestBytes":4096,"maxPendingBytes":16384`, sources.OpenRequest{Limits: sources.Limits{Documents: 10, DocumentBytes: 400}})
 			d := s.store(session)
 			if test.r.path == "" {
 				test.r.path = "/orders"

@@ -75,7 +75,7 @@ const configSchema = `{
       "description": "Web pages of these origins may post."
     },
     "maxRequestBytes": {"type": "integer", "minimum": 1024, "maximum": 67108864, "default": 8388608, "title": "Largest request", "description": "In bytes, unpacked."},
-    "maxPendingBytes": {"type": "integer", "minimum": 1024, "default": 67108864, "title": "Memory", "description": "For all requests of this capture that are not answered yet, in bytes. What exceeds it is answered with 429."},
+    "maxPendingBytes": {"type": "integer", "minimum": 1024, "default": 67108864, "title": "Memory", "description": "For all requests of this capture that are not answered yet, in bytes: at least four times maxRequestBytes, which is the default where that is more. What exceeds it is answered with 429."},
     "timeout": {"type": "string", "default": "30s", "title": "Timeout", "description": "How long a request waits for its documents to be durable before it is answered with 503."}
   }
 }`

@@ -24,7 +24,10 @@ const (
 	farewell = 5 * time.Second
 )
 
-var errClosed = errors.New("http: the session is closed")
+var (
+	errClosed    = errors.New("http: the session is closed")
+	errOtherBody = errors.New("another body came under the idempotency key")
+)
 
 // state is the capture's: how many documents it has taken, ever.
 type state struct {
@@ -115,9 +118,15 @@ func (s *session) submit(p *pending) (earlier known, wait *pending, err error) {
 	}
 	if p.keyed {
 		if k, ok := s.window.find(p.known.key, s.now()); ok {
+			if k.differs(p.known) {
+				return known{}, nil, errOtherBody
+			}
 			return k, nil, nil
 		}
 		if other := s.flying[p.known.key]; other != nil {
+			if other.known.differs(p.known) {
+				return known{}, nil, errOtherBody
+			}
 			s.answers.Add(1)
 			return known{}, other, nil
 		}

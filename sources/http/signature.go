@@ -80,10 +80,10 @@ func newSignature(c signatureConfig) (*signature, error) {
 	}
 	for i, secret := range c.Secrets {
 		key := []byte(secret)
-		if coded, ok := strings.CutPrefix(secret, "whsec_"); ok && c.Preset == "standard-webhooks" {
+		if c.Preset == "standard-webhooks" {
 			var err error
-			if key, err = base64.StdEncoding.DecodeString(coded); err != nil {
-				return nil, fmt.Errorf("signature: secret %d: what follows whsec_ is no base64", i+1)
+			if key, err = base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_")); err != nil {
+				return nil, fmt.Errorf("signature: secret %d is no base64, with or without whsec_ before it: give it as the sender shows it", i+1)
 			}
 		}
 		if len(key) == 0 {

@@ -26,10 +26,20 @@ func hashKey(stateKey, path, key string) (h keyHash) {
 // known is a request that is durable.
 type known struct {
 	key       keyHash
-	at        int64 // when it came, in seconds since 1970
+	body      uint64 // hash of it; 0: nobody noted it
+	at        int64  // when it came, in seconds since 1970
 	documents int
 	seq       uint64 // one more than that of the request before; 0: none
 }
+
+// hashBody stands for a request's body.
+func hashBody(body []byte) uint64 {
+	sum := sha256.Sum256(body)
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// differs says whether a request under the same key is another one.
+func (k known) differs(other known) bool { return k.body != 0 && k.body != other.body }
 
 // window remembers the newest keys, in a ring of slots. Each slot is a record
 // of the capture, so the records are never more than the slots are.
@@ -47,6 +57,7 @@ type record struct {
 	Key       string `json:"key"` // base64url of the hash
 	At        int64  `json:"at"`
 	Documents int    `json:"documents"`
+	Body      uint64 `json:"body,omitempty"` // hash of it; records of older weirs have none
 	Seq       uint64 `json:"seq"`
 }
 
@@ -61,7 +72,7 @@ func newWindow(size int, age time.Duration, records map[string]json.RawMessage) 
 		if r.V < 1 || r.V > recordVersion {
 			return nil, fmt.Errorf("http: record of an idempotency key has format version %d, but this weir reads up to %d: run the newer weir that wrote it", r.V, recordVersion)
 		}
-		k := known{at: r.At, documents: r.Documents, seq: r.Seq}
+		k := known{body: r.Body, at: r.At, documents: r.Documents, seq: r.Seq}
 		if n, err := base64.RawURLEncoding.Decode(k.key[:], []byte(r.Key)); err != nil || n != len(k.key) {
 			return nil, fmt.Errorf("http: record of an idempotency key: %q is no key", r.Key)
 		}
@@ -106,7 +117,7 @@ func (w *window) number() uint64 {
 
 // record gives what makes a request durable.
 func (w *window) record(k known) (sources.Record, error) {
-	value, err := json.Marshal(record{V: recordVersion, Key: base64.RawURLEncoding.EncodeToString(k.key[:]), At: k.at, Documents: k.documents, Seq: k.seq})
+	value, err := json.Marshal(record{V: recordVersion, Key: base64.RawURLEncoding.EncodeToString(k.key[:]), At: k.at, Documents: k.documents, Body: k.body, Seq: k.seq})
 	if err != nil {
 		return sources.Record{}, fmt.Errorf("encode record: %w", err)
 	}
