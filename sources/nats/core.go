@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go"
+	"go.uber.org/zap"
 
 	"weir/document"
 	"weir/sources"
@@ -14,6 +16,9 @@ import (
 // corePending bounds what the client holds of a core subject, in bytes. What
 // comes beyond it is dropped: the server does not wait.
 const corePending = 16 << 20
+
+// warnAgain is the shortest time between two warnings of what was dropped.
+const warnAgain = 10 * time.Second
 
 // subscribe begins to listen to a core subject.
 func (s *session) subscribe(index int, b *binding) (func(context.Context) error, error) {
@@ -32,13 +37,18 @@ func (s *session) subscribe(index int, b *binding) (func(context.Context) error,
 
 func (s *session) listen(ctx context.Context, sub *nats.Subscription, index int, b *binding) error {
 	var doc document.Doc
+	d := drops{sub: sub, log: s.log}
+	defer d.warn()
 	for {
 		m, err := sub.NextMsgWithContext(ctx)
 		switch {
 		case ctx.Err() != nil: // the session ends
 			return ctx.Err()
 		case errors.Is(err, nats.ErrSlowConsumer):
-			continue // some were dropped, as may happen to a core subject
+			if time.Since(d.warned) >= warnAgain {
+				d.warn()
+			}
+			continue
 		case err != nil:
 			return sources.Transient(fmt.Errorf("nats: listen to %s: %w", b.Subject, err))
 		}
@@ -50,4 +60,23 @@ func (s *session) listen(ctx context.Context, sub *nats.Subscription, index int,
 			return err // the session ends
 		}
 	}
+}
+
+// drops tells of messages of a core subject that came faster than they were
+// captured.
+type drops struct {
+	sub    *nats.Subscription
+	log    *zap.Logger
+	told   int
+	warned time.Time
+}
+
+func (d *drops) warn() {
+	all, err := d.sub.Dropped()
+	if err != nil || all == d.told {
+		return
+	}
+	d.log.Warn("messages of a core subject came faster than they were captured and were dropped: let a stream take the subject if that matters",
+		zap.String("subject", d.sub.Subject), zap.Int("dropped", all-d.told), zap.Int("droppedSinceStart", all))
+	d.told, d.warned = all, time.Now()
 }

@@ -19,9 +19,6 @@ const (
 	// idleStep is after how long without a message the position of a filtered
 	// stream moves over what does not match.
 	idleStep = 30 * time.Second
-	// lookAgain is the shortest time between two looks at what a stream still
-	// holds.
-	lookAgain = time.Second
 	// pullBytes is asked of the server at once, at least.
 	pullBytes = 2 << 20
 )
@@ -36,8 +33,7 @@ type feed struct {
 	keeps    int64     // messages that the stream keeps of each subject; 0 or less: all
 	at       uint64    // the last sequence that is done with
 	consumer jetstream.Consumer
-	handed   uint64    // messages that the consumer has handed out
-	looked   time.Time // at what the stream holds
+	handed   uint64 // messages that the consumer has handed out
 	doc      document.Doc
 }
 
@@ -194,12 +190,12 @@ func (f *feed) take(ctx context.Context, m jetstream.Msg) error {
 }
 
 // jumped looks whether what lies between the last message and the next one was
-// discarded. Where there is a filter, it does not match.
+// discarded. Where there is a filter, it does not match as a rule, and a look at
+// each would cost more than the messages.
 func (f *feed) jumped(ctx context.Context, next uint64) error {
-	if f.at == 0 || next == f.at+1 || f.Filter != "" || time.Since(f.looked) < lookAgain {
+	if f.at == 0 || next == f.at+1 || f.Filter != "" || f.keeps > 0 || f.OnLost == goOnward {
 		return nil
 	}
-	f.looked = time.Now()
 	info, err := look(ctx, f.conn, f.binding)
 	if err != nil {
 		return err

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"weir/journal/server"
 	"weir/sources"
@@ -213,6 +215,69 @@ func TestLostMessages(t *testing.T) {
 	refused("made again and longer", all, "was made again at")
 	state = `{"v":2}`
 	refused("a newer state", all, "format version 2")
+}
+
+// While it reads, too, a stream that discards messages before they are read is
+// noticed at once, however short the last gap was ago.
+func TestLostWhileReading(t *testing.T) {
+	e := serve(t)
+	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.publish("s.a", `{"n":1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`, `{"n":5}`)
+	stream, err := e.js.Stream(t.Context(), "S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.DeleteMsg(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	r := e.request("", `{"stream":"S"}`)
+	bindings, err := parseBindings(r.Bindings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &feed{session: e.opened("", `{"stream":"S"}`).(*session), binding: bindings[0], at: 1}
+	if err := f.jumped(t.Context(), 3); err != nil {
+		t.Fatalf("one removed by hand: %v", err)
+	}
+	if err := stream.Purge(t.Context(), jetstream.WithPurgeSequence(5)); err != nil {
+		t.Fatal(err)
+	}
+	f.at = 3
+	if err := f.jumped(t.Context(), 5); err == nil || !strings.Contains(err.Error(), "messages 4 to 4 of stream S are gone") {
+		t.Errorf("discarded: %v", err)
+	}
+}
+
+// What comes faster than it is captured is told of.
+func TestDroppedMessages(t *testing.T) {
+	e := serve(t)
+	logs, seen := observer.New(zap.WarnLevel)
+	r := e.request("", `{"subject":"c.>"}`)
+	r.Log = zap.New(logs)
+	s, err := New().Open(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	text := []byte(`{"v":"` + strings.Repeat("x", 64<<10) + `"}`)
+	for range (corePending + 2*readAhead) / len(text) * 2 {
+		if err := e.nc.Publish("c.x", text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for seen.Len() == 0 {
+		if _, err := s.Pull(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if told := seen.All()[0]; told.ContextMap()["subject"] != "c.>" || told.ContextMap()["dropped"].(int64) < 1 {
+		t.Errorf("%s: %v", told.Message, told.ContextMap())
+	}
 }
 
 func TestValidate(t *testing.T) {

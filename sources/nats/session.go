@@ -1,12 +1,15 @@
 package nats
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"weir/internal/natsendpoint"
 	"weir/sources"
@@ -36,6 +39,7 @@ type position struct {
 // its stream or subject ahead; Pull takes what is there.
 type session struct {
 	conn *natsendpoint.Conn
+	log  *zap.Logger
 	stop context.CancelFunc
 	done sync.WaitGroup
 
@@ -73,7 +77,7 @@ func (source) Open(ctx context.Context, r sources.OpenRequest) (sources.Session,
 		return nil, err
 	}
 	lifetime, stop := context.WithCancel(context.Background()) // ended by Close
-	s := &session{conn: conn, stop: stop, ready: make(chan struct{}, 1), room: make(chan struct{})}
+	s := &session{conn: conn, log: cmp.Or(r.Log, zap.NewNop()), stop: stop, ready: make(chan struct{}, 1), room: make(chan struct{})}
 	for i, b := range bindings {
 		run, err := s.begin(ctx, i, b, r.Bindings[i].StateKey, known.Bindings[r.Bindings[i].StateKey])
 		if err != nil {
