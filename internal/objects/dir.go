@@ -19,16 +19,25 @@ import (
 const tempPrefix = ".weir-tmp-"
 
 // listDir walks the folders that can hold keys with the prefix.
-func (s *Store) listDir(ctx context.Context, prefix string, fn func(Object) error) error {
+func (s *Store) listDir(ctx context.Context, prefix string, folders Folders, fn func(Object) error) error {
 	folder, _ := path.Split(prefix)
 	root := filepath.Join(s.dir, filepath.FromSlash(folder))
 	if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) && folder != "" {
 		return nil
 	}
-	return s.walk(ctx, root, folder, prefix, fn)
+	w := walk{prefix, folders, fn}
+	return w.folder(ctx, root, folder)
 }
 
-func (s *Store) walk(ctx context.Context, dir, folder, prefix string, fn func(Object) error) error {
+// walk is a listing of a directory.
+type walk struct {
+	prefix  string
+	folders Folders
+	fn      func(Object) error
+}
+
+// folder lists what is below a folder, whose key it is given too.
+func (w *walk) folder(ctx context.Context, dir, folder string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -48,19 +57,32 @@ func (s *Store) walk(ctx context.Context, dir, folder, prefix string, fn func(Ob
 		case info.IsDir() && e.Type()&fs.ModeSymlink != 0:
 			continue // might lead in a circle
 		case info.IsDir():
-			if below := key + "/"; !strings.HasPrefix(below, prefix) && !strings.HasPrefix(prefix, below) {
-				continue
-			}
-			if err := s.walk(ctx, name, key+"/", prefix, fn); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := w.below(ctx, name, key+"/"); err != nil {
 				return err
 			}
-		case info.Mode().IsRegular() && strings.HasPrefix(key, prefix):
-			if err := fn(object(key, info)); err != nil {
+		case info.Mode().IsRegular() && strings.HasPrefix(key, w.prefix):
+			if err := w.fn(object(key, info)); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// below goes into a folder in which there may be something that is wanted.
+func (w *walk) below(ctx context.Context, dir, folder string) error {
+	if !strings.HasPrefix(folder, w.prefix) && !strings.HasPrefix(w.prefix, folder) || w.folders.Into != nil && !w.folders.Into(folder) {
+		return nil
+	}
+	err := w.folder(ctx, dir, folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case errors.Is(err, fs.ErrPermission) && w.folders.Denied != nil:
+		w.folders.Denied(folder, err)
+		return nil
+	}
+	return err
 }
 
 func object(key string, info fs.FileInfo) Object {

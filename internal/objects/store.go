@@ -68,11 +68,27 @@ func (s *Store) Name(key string) string {
 	return s.name + "/" + key
 }
 
+// Folders says what a listing does with the folders of a directory, which it is
+// told by their keys with a slash behind them. Buckets have none.
+type Folders struct {
+	// Into says whether something below a folder is wanted; nil: always.
+	Into func(folder string) bool
+	// Denied is told of a folder that may not be read and is passed over; nil:
+	// such a folder is an error.
+	Denied func(folder string, err error)
+}
+
 // List calls fn for each object whose key begins with prefix, in the order of
 // keys within each folder. Its error ends the listing and is returned.
 func (s *Store) List(ctx context.Context, prefix string, fn func(Object) error) error {
+	return s.ListFolders(ctx, prefix, Folders{}, fn)
+}
+
+// ListFolders is List of what is in some of the folders. That in which the
+// prefix ends has to be readable in any case.
+func (s *Store) ListFolders(ctx context.Context, prefix string, folders Folders, fn func(Object) error) error {
 	if s.Local() {
-		return s.listDir(ctx, prefix, fn)
+		return s.listDir(ctx, prefix, folders, fn)
 	}
 	return s.listBucket(ctx, prefix, fn)
 }

@@ -65,7 +65,7 @@ func (s Source) Discover(ctx context.Context, r sources.DiscoverRequest) (source
 func kindsOfFiles(ctx context.Context, store *objects.Store) ([]*kindOfFiles, error) {
 	kinds := map[string]*kindOfFiles{}
 	n := 0
-	err := store.List(ctx, "", func(o objects.Object) error {
+	err := store.ListFolders(ctx, "", objects.Folders{Denied: passOver}, func(o objects.Object) error {
 		_, rest := objects.CompressionOf(o.Key)
 		if _, known := bySuffix[strings.ToLower(path.Ext(rest))]; !known || o.Size == 0 {
 			return nil
@@ -85,6 +85,10 @@ func kindsOfFiles(ctx context.Context, store *objects.Store) ([]*kindOfFiles, er
 	}
 	return slices.SortedFunc(maps.Values(kinds), func(a, b *kindOfFiles) int { return strings.Compare(a.match, b.match) }), nil
 }
+
+// passOver leaves out a folder that may not be read: those that a capture needs
+// it tells of.
+func passOver(string, error) {}
 
 // nameApart makes the names of kinds differ: by what their patterns hold, or
 // else by number.

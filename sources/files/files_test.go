@@ -584,6 +584,8 @@ func TestPatterns(t *testing.T) {
 		{"**", []string{"a", "d/e/f"}, nil},
 		{"d/**/*.csv", []string{"d/a.csv", "d/e/f/a.csv"}, []string{"a.csv", "dx/a.csv"}},
 		{"a?[0-9].{csv,tsv}", []string{"ab1.csv", "ab2.tsv"}, []string{"a1.csv", "ab1.txt", "a/1.csv"}},
+		{"{a/b,c**}/d/*", []string{"a/b/d/x", "c/e/f/d/x", "c/d/x"}, []string{"a/d/x"}},
+		{`a\/b/{x,y}`, []string{"a/b/x"}, nil},
 		{"[!a]b", []string{"cb"}, []string{"ab", "/b"}},
 		{`\*.a+b`, []string{"*.a+b"}, []string{"x.a+b"}},
 	} {
@@ -600,6 +602,18 @@ func TestPatterns(t *testing.T) {
 			if p.matches(key) {
 				t.Errorf("%s matches %q", test.glob, key)
 			}
+		}
+		for _, key := range test.yes { // whose folders must be gone into
+			for at := range key {
+				if key[at] == '/' && !p.mayHold(key[:at+1]) {
+					t.Errorf("%s is not sought in %s, where %q is", test.glob, key[:at+1], key)
+				}
+			}
+		}
+	}
+	for glob, folder := range map[string]string{"*.csv": "lost+found/", "d/*.csv": "e/", "d/*/a": "d/e/f/", "{a,b}/*": "c/", "a/{b,c}*/x": "d/"} {
+		if p, err := parsePattern(glob); err != nil || p.mayHold(folder) {
+			t.Errorf("%s is sought in %s (%v)", glob, folder, err)
 		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"weir/internal/objects"
 	"weir/schema"
 )
@@ -81,7 +83,8 @@ func (f *candidate) compare(other *candidate) int {
 func (s *session) look(ctx context.Context, b *binding, found *candidates) error {
 	now := s.now()
 	unsettled := map[string]sighting{}
-	err := s.store.List(ctx, b.resource.pattern.prefix, func(o objects.Object) error {
+	folders := objects.Folders{Into: b.resource.pattern.mayHold, Denied: s.passOver}
+	err := s.store.ListFolders(ctx, b.resource.pattern.prefix, folders, func(o objects.Object) error {
 		if !b.resource.pattern.matches(o.Key) {
 			return nil
 		}
@@ -117,6 +120,14 @@ func (s *session) look(ctx context.Context, b *binding, found *candidates) error
 	}
 	b.unsettled = unsettled
 	return nil
+}
+
+// passOver tells once of a folder that may not be read.
+func (s *session) passOver(folder string, err error) {
+	if !s.denied[folder] {
+		s.denied[folder] = true
+		s.log.Warn("a folder may not be read and is passed over: allow it, or give the binding a narrower match", zap.String("folder", s.store.Name(folder)), zap.Error(err))
+	}
 }
 
 // leave leaves a file to a later look.

@@ -9,7 +9,8 @@ import (
 // pattern tells which files belong to a binding.
 type pattern struct {
 	expression *regexp.Regexp
-	prefix     string // with which every file that matches begins
+	prefix     string         // with which every file that matches begins
+	folders    *regexp.Regexp // that may hold a file that matches, with a slash behind them
 }
 
 // parsePattern reads a glob: * stays within a folder, ** crosses folders.
@@ -24,10 +25,25 @@ func parsePattern(glob string) (p pattern, err error) {
 	var b strings.Builder
 	b.WriteString(`(?s)\A`)
 	alternatives := 0
+	var folders []string
+	whole := "" // what is before alternatives, whose folders are not looked at one by one
 	for i := 0; i < len(glob); {
+		before := b.String()
+		if alternatives == 0 {
+			whole = before
+		}
 		n, err := appendGlob(&b, glob[i:], &alternatives)
 		if err != nil {
 			return p, err
+		}
+		crosses := strings.HasPrefix(glob[i:], "**")
+		switch slash := b.String()[len(before):] == "/"; {
+		case alternatives > 0 && (slash || crosses):
+			folders = append(folders, whole+`.*/`)
+		case crosses:
+			folders = append(folders, before+`.*/`)
+		case slash:
+			folders = append(folders, before+`/`)
 		}
 		i += n
 	}
@@ -35,9 +51,16 @@ func parsePattern(glob string) (p pattern, err error) {
 		return p, errors.New("a { is not closed")
 	}
 	b.WriteString(`\z`)
-	p.expression, err = regexp.Compile(b.String())
+	if p.expression, err = regexp.Compile(b.String()); err != nil {
+		return p, err
+	}
+	p.folders, err = regexp.Compile(`\A(?:` + strings.Join(folders, "|") + `)\z`)
 	return p, err
 }
+
+// mayHold says whether something below a folder, whose name ends in a slash,
+// can match.
+func (p pattern) mayHold(folder string) bool { return p.folders.MatchString(folder) }
 
 // appendGlob translates what the glob begins with, and says how long that is.
 func appendGlob(b *strings.Builder, glob string, alternatives *int) (n int, err error) {

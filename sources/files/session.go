@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"weir/internal/objects"
 	"weir/sources"
 )
@@ -30,6 +32,7 @@ type session struct {
 	interval time.Duration
 	settle   time.Duration
 	now      func() time.Time
+	log      *zap.Logger
 
 	ctx   context.Context // of the session: files stay open between pulls
 	end   context.CancelFunc
@@ -40,9 +43,10 @@ type session struct {
 	open    *file           // nil: the first of the queue is next
 	reading context.Context // of the open file; a pull whose context ends ends it
 	cancel  context.CancelFunc
-	looked  time.Time // when the last look began
-	change  change    // not given to anybody yet
-	failed  error     // to be returned once what was read before it is given
+	looked  time.Time       // when the last look began
+	change  change          // not given to anybody yet
+	failed  error           // to be returned once what was read before it is given
+	denied  map[string]bool // folders that may not be read and were told of
 }
 
 // Pull gives what is there, and waits for the next look when nothing is.

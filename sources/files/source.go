@@ -1,6 +1,7 @@
 package files
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,9 @@ import (
 	"strconv"
 	"time"
 
+	"go.uber.org/zap"
 	"weir/connector"
+
 	"weir/internal/objects"
 	"weir/schema"
 	"weir/sources"
@@ -66,7 +69,7 @@ func (s Source) Validate(ctx context.Context, r sources.ValidateRequest) (source
 
 // check looks whether the place can be listed.
 func (Source) check(ctx context.Context, store *objects.Store) error {
-	err := store.List(ctx, "", func(objects.Object) error { return errEnough })
+	err := store.ListFolders(ctx, "", objects.Folders{Denied: passOver}, func(objects.Object) error { return errEnough })
 	if err == nil || errors.Is(err, errEnough) {
 		return nil
 	}
@@ -101,7 +104,7 @@ func (s Source) Open(ctx context.Context, r sources.OpenRequest) (sources.Sessio
 	if err != nil {
 		return nil, err
 	}
-	next := &session{interval: c.interval, settle: c.settle, now: s.now}
+	next := &session{interval: c.interval, settle: c.settle, now: s.now, log: cmp.Or(r.Log, zap.NewNop()), denied: map[string]bool{}}
 	for i, b := range r.Bindings {
 		res, err := parseResource(b.Resource)
 		if err != nil {
