@@ -110,6 +110,14 @@ Any text of an endpoint's configuration may hold ` + "`${env:NAME}` or `${file:P
 This page is made of the connectors' schemas: change it by running ` + "`go test ./cmd/weir -run TestReference -update`" + `.
 `
 
+// capturePromises are what the pages of the built-in captures promise.
+var capturePromises = map[string]string{
+	"files":     "Exactly once",
+	"generator": "Exactly once",
+	"http":      "Exactly once with an idempotency key, else at least once",
+	"nats":      "Exactly once from a stream, at most once from a core subject",
+}
+
 // TestReferenceOfConnectors compares docs/reference/connectors.md with what
 // the built-in connectors say of themselves.
 func TestReferenceOfConnectors(t *testing.T) {
@@ -118,7 +126,11 @@ func TestReferenceOfConnectors(t *testing.T) {
 	captures, destinations := sourceRegistry(), sinkRegistry()
 	for _, name := range captures.Names() {
 		spec := captures[name].Spec()
-		writeConnector(t, &b, "Capture", "source", name, "", spec.ConfigSchema, spec.ResourceSchema)
+		promise, ok := capturePromises[name]
+		if !ok && name != "local" {
+			t.Errorf("what capture %s promises is missing", name)
+		}
+		writeConnector(t, &b, "Capture", "source", name, promise, spec.ConfigSchema, spec.ResourceSchema)
 	}
 	for _, name := range destinations.Names() {
 		spec := destinations[name].Spec()
@@ -141,10 +153,7 @@ func writeConnector(t *testing.T, b *strings.Builder, kind, prefix, name, promis
 		t.Errorf("%s %s has no page: %v", kind, name, err)
 	}
 	fmt.Fprintf(b, "\n## %s: %s\n\n", kind, name)
-	if promise != "" {
-		fmt.Fprintf(b, "%s. ", promise)
-	}
-	fmt.Fprintf(b, "[How to use it](%s).\n", page)
+	fmt.Fprintf(b, "%s. [How to use it](%s).\n", promise, page)
 	writeSchema(t, b, "Endpoint `"+name+"`", config)
 	writeSchema(t, b, "Resource", resource)
 }

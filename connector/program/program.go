@@ -348,7 +348,11 @@ func (p *Program) Stop() {
 	p.once.Do(func() {
 		close(p.quit)
 		p.stdin.Close()
-		terminate(p.process)
+		select {
+		case <-p.exited: // its number may be another's by now
+		default:
+			terminate(p.process)
+		}
 		timer := time.NewTimer(p.command.Grace)
 		defer timer.Stop()
 		select {

@@ -43,6 +43,23 @@ func received(t *testing.T, p *Program) (lines []string, end error) {
 	}
 }
 
+// A program that has ended long ago is not asked to end: another one may have
+// its number.
+func TestStopOfOneThatEnded(t *testing.T) {
+	p, other := shell(t, "exit 0"), shell(t, "read line; echo $line")
+	if _, err := received(t, p); err != io.EOF {
+		t.Fatal(err)
+	}
+	p.process = other.process
+	p.Stop()
+	if err := other.Send(t.Context(), []byte("here\n"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if lines, err := received(t, other); err != io.EOF || len(lines) != 1 {
+		t.Errorf("another program was ended: %q, %v", lines, err)
+	}
+}
+
 func TestReceive(t *testing.T) {
 	lines, end := received(t, shell(t, `printf 'one\n\n  two \r\nthree'; printf '\n'; printf four`))
 	if want := []string{"one", "two", "three", "four"}; !slices.Equal(lines, want) || end != io.EOF {
