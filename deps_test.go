@@ -63,6 +63,7 @@ var layers = []layer{
 // Imports within one level, against the general rule.
 var sameLevel = map[string]map[string]string{
 	"journal":               {"fault": "its errors have codes, wherever they surface"},
+	"journal/server":        {"fault": "a port that is taken has a code, whoever starts a server"},
 	"controlplane/listener": {"fault": "who is refused is told why by a code"},
 	"sources":               {"collection": "bindings are resolved from collections' keys and projections"},
 	"sinks":                 {"collection": "bindings are resolved from collections' keys and projections"},
@@ -71,7 +72,7 @@ var sameLevel = map[string]map[string]string{
 		"derive": "errors and changes of state are those of modules",
 		"sinks":  "parameters of lambdas are the fields of collections, which sinks describes",
 	},
-	"controlplane/erasure":    {"controlplane": "tasks are started anew for their registers", "controlplane/quarantine": "quarantine is one of the places that hold a key"},
+	"controlplane/erasure":    {"controlplane": "what is published has names, and tasks are started anew for their registers", "controlplane/quarantine": "quarantine is one of the places that hold a key"},
 	"controlplane/quarantine": {"controlplane": "what is published says what is valid and who reads it"},
 	"sinks/*":                 {"sinks/sqltable": "columns, DDL and statements that SQL sinks share"},
 	"controlplane/api":        {"controlplane": "operations are the control plane's functions", "controlplane/quarantine": "and this one's", "controlplane/documents": "and this one's"},

@@ -9,6 +9,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -195,7 +196,7 @@ func DeleteData(ctx context.Context, conn *journal.Conn, name string) error {
 		return err
 	}
 	if len(slices.DeleteFunc(records, func(r catalog.Record) bool { return r.Kind() != catalog.KindCollection || r.Name() != name })) > 0 {
-		return fmt.Errorf("%s is published: remove it first", name)
+		return fault.New(fault.Dependents, "remove it from what is published first", "%s is published", name)
 	}
 	stream := collection.StreamName(name)
 	err = conn.Mark(ctx, stream, deletingMark, "true")

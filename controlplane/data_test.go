@@ -8,6 +8,7 @@ import (
 	"weir/catalog"
 	"weir/collection"
 	"weir/controlplane"
+	"weir/fault"
 	"weir/internal/weirtest"
 	"weir/journal"
 )
@@ -155,7 +156,7 @@ func TestDeletionInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := controlplane.Publish(t.Context(), conn, captured(t), controlplane.Options{Catalog: "/flow"})
-	if err == nil || !strings.Contains(err.Error(), "acmeCo/a is being deleted with its data") || !strings.Contains(err.Error(), "`weir delete acmeCo/a --with-data`") {
+	if _, fix, _ := fault.What(err); err == nil || !strings.Contains(err.Error(), "acmeCo/a is being deleted with its data") || !strings.Contains(fix, "`weir delete acmeCo/a --with-data`") {
 		t.Errorf("published over it: %v", err)
 	}
 	if err := controlplane.DeleteData(t.Context(), conn, "acmeCo/a"); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -282,7 +283,7 @@ func (d *Draft) encode() error {
 				return fmt.Errorf("encode %s: %w", r.Name(), err)
 			}
 			if limit := d.conn.MaxPayload() - 1024; len(text) > limit {
-				return fmt.Errorf("%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d: make them smaller, or raise max_payload", r.Name(), len(text), limit)
+				return fault.New(fault.TooLarge, "make the schemas or the module smaller, or raise the server's max_payload", "%s takes %d bytes with its schemas and its bundled module, but the server takes messages of at most %d", r.Name(), len(text), limit)
 			}
 			change.Value = text
 		}
@@ -292,7 +293,7 @@ func (d *Draft) encode() error {
 	// task is, or has become another.
 	d.batch = append(d.batch, d.controlsThatGo()...)
 	if most := d.conn.MaxBatch() - 1; len(d.batch) > most {
-		return fmt.Errorf("the publication changes %d specs, but this server takes %d in one step: publish parts of the catalog one after the other", len(d.changes), most)
+		return fault.New(fault.BatchTooLarge, "publish parts of the catalog one after the other", "the publication changes %d specs, but this server takes %d in one step", len(d.changes), most)
 	}
 	d.own = catalog.Publication{
 		V: catalog.RecordVersion, ID: id, Time: now, Catalog: d.options.Catalog, Changed: append(slices.Clone(d.done.Created), d.done.Changed...), Removed: d.done.Removed,

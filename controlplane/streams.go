@@ -9,6 +9,7 @@ import (
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -38,7 +39,7 @@ func carryBlocks(ctx context.Context, conn *journal.Conn, bucket *journal.Bucket
 		info, err := conn.StreamInfo(ctx, collection.StreamName(r.Name()))
 		switch old, known := was[key]; {
 		case err == nil && info.Metadata[deletingMark] != "":
-			return nil, fmt.Errorf("%s is being deleted with its data, and half of that may be gone: finish it with `weir delete %s --with-data`, then publish again", r.Name(), r.Name())
+			return nil, fault.New(fault.Conflict, "finish that with `weir delete "+r.Name()+" --with-data`, then publish again", "%s is being deleted with its data, and half of that may be gone", r.Name())
 		case err == nil:
 			r.Block = max(old.Block, info.First/newBlock)
 			states[key] = streamState{found: true, messages: info.Messages}

@@ -14,6 +14,7 @@ import (
 	"weir/collection"
 	"weir/controlplane/api"
 	"weir/controlplane/listener"
+	"weir/document"
 	"weir/fault"
 )
 
@@ -66,7 +67,7 @@ func explain(cmd *cobra.Command, err error) *api.Error {
 			}
 			e.Code = code
 		}
-		if e.Code == fault.No { // the message says all
+		if (e.Code == fault.No || e.Code == fault.Failed) && e.Fix == e.Code.Fix() { // the message says all
 			e.Fix = ""
 		}
 	}
@@ -82,6 +83,7 @@ func ownCode(err error) fault.Code {
 		usage   *usageError
 		no      *noError
 		invalid *collection.Invalid
+		syntax  *document.SyntaxError
 		path    *fs.PathError
 	)
 	switch {
@@ -89,7 +91,7 @@ func ownCode(err error) fault.Code {
 		return fault.Usage
 	case errors.As(err, &no):
 		return fault.No
-	case errors.As(err, &invalid):
+	case errors.As(err, &invalid), errors.As(err, &syntax):
 		return fault.InvalidDocument
 	case errors.Is(err, listener.ErrTaken):
 		return fault.PortTaken

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,45 @@ func TestFailsWithoutServer(t *testing.T) {
 		"status --context nobody",
 		"publish ../../examples/orders --nats nats://127.0.0.1:1",
 	})
+}
+
+// A port or a directory that another program has, a server that asks for a
+// password, and a document that is none.
+func TestFailsOnSurroundings(t *testing.T) {
+	isolate(t)
+	listening, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listening.Close() }()
+	_, port, _ := net.SplitHostPort(listening.Addr().String())
+	data := t.TempDir()
+	blocked := filepath.Join(data, "file")
+	if err := os.WriteFile(blocked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	url := weirtest.Server(t).URL()
+	failures(t, "failures-surroundings.golden", []string{
+		"up ../../examples/orders --data " + data + " --port " + port,
+		"up ../../examples/orders --data " + blocked + " --port 0",
+		"serve --nats " + url + " --data " + data + " --http 127.0.0.1:" + port,
+		"serve --nats " + url + " --data " + data + " --http 4280",
+		"serve --nats " + url + " --data " + data + " --secrets-dir " + blocked,
+		"generate testdata/faults",
+		"discover testdata/endpoint.yaml --data " + data,
+		"publish testdata/module.yaml --nats " + url,
+		"publish testdata/endpoint-unknown.yaml --nats " + url,
+	}, data, "DATA", port, "PORT", url, "nats://HOST")
+	succeed(t, "", "publish", "../../examples/orders", "--nats", url, "--data", data)
+	for documents, want := range map[string]string{
+		"{\"id\": \n":            "weir: line 1: collection acmeCo/orders: invalid document: json: JSON line 1, column 7 ",
+		"\n{\"id\":\"ord-1\"}\n": "weir: line 2: collection acmeCo/orders: invalid document: required: missing properties: ",
+	} {
+		o := weir(t, documents, "ingest", "acmeCo/orders", "--nats", url)
+		if o.code != exitFailed || !strings.Contains(o.problems, want) || !strings.HasSuffix(o.problems, " [invalid-document]\n  do: correct that line, and give it and those behind it again; those before it are stored\n") {
+			t.Errorf("%q: exit code %d: %s", documents, o.code, o.problems)
+		}
+	}
 }
 
 // What is asked of what is not published says what is.

@@ -107,7 +107,7 @@ func pour(ctx context.Context, in io.Reader, to *worker.Entrance) (stored int, e
 			l.err = to.Add(l.text)
 		}
 		if l.err != nil {
-			return stored, errors.Join(fmt.Errorf("line %d: %w", l.number, l.err), flush())
+			return stored, errors.Join(lineError(l), flush())
 		}
 		if to.Full() {
 			if err := flush(); err != nil {
@@ -115,6 +115,15 @@ func pour(ctx context.Context, in io.Reader, to *worker.Entrance) (stored int, e
 			}
 		}
 	}
+}
+
+// lineError says that a line is not stored.
+func lineError(l line) error {
+	err := fmt.Errorf("line %d: %w", l.number, l.err)
+	if ownCode(err) != fault.InvalidDocument {
+		return err
+	}
+	return fault.Wrap(err, fault.InvalidDocument, "correct that line, and give it and those behind it again; those before it are stored")
 }
 
 func readLines(ctx context.Context, in io.Reader, to chan<- line) {

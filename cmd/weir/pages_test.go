@@ -88,7 +88,7 @@ func (u *pagesUser) watch() {
 	succeed(u.t, `{"id":"a","n":1}`+"\n", "ingest", "acmeCo/orders", "--nats", u.nats)
 	u.tab.Await("what the derivation wrote", `document.getElementById("derivation-acmeCo/copies").closest("tr").querySelector("[data-label=out] .total").textContent === "1"`)
 	u.tab.Open(u.base + "collections/acmeCo/copies")
-	u.tab.AwaitText(`"id": "a"`)
+	u.tab.AwaitText(`"id":"a"`)
 	u.tab.Await("the page to live", `document.getElementById("live").textContent === "live"`)
 	succeed(u.t, `{"id":"b","n":2}`+"\n", "ingest", "acmeCo/orders", "--nats", u.nats)
 	u.tab.Await("the new document first", `document.querySelector("#documents article b").textContent === "b"`)

@@ -148,7 +148,7 @@ func TestUpEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	up("weir: port "+port+" is taken: is another NATS server running? use --port to choose another one", "--port", port, "--data", t.TempDir())
+	up("weir: port "+port+" is taken [port-taken]\n  do: --port chooses another one", "--port", port, "--data", t.TempDir())
 
 	data := t.TempDir()
 	other, err := server.Start(server.Options{StoreDir: filepath.Join(data, "nats")})
@@ -156,7 +156,7 @@ func TestUpEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Stop()
-	up("is in use by another server: stop that one, or use another directory with --data", "--port", "0", "--data", data)
+	up("is in use by another server [file]\n  do: stop that one, or use another directory with --data", "--port", "0", "--data", data)
 
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

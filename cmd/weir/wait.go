@@ -188,9 +188,17 @@ func (w *wait) all(ctx context.Context, conn *journal.Conn, records []catalog.Re
 // judge says whether a task is as wanted.
 func (w *wait) judge(s worker.Status, done func(worker.Status) (bool, error)) (bool, error) {
 	if s.State == worker.StateFailed && (w.what == forRunning || w.what == forCaughtUp) {
-		return false, fmt.Errorf("%s %s failed: %s", s.Kind, s.Task, message(s))
+		return false, failedTask(s)
 	}
 	return done(s)
+}
+
+// failedTask is the failure of a task, with what its status says of it.
+func failedTask(s worker.Status) error {
+	if s.Why == nil {
+		return fault.New(fault.Failed, "", "%s %s failed", s.Kind, s.Task)
+	}
+	return fault.New(s.Why.Code, s.Why.Fix, "%s %s failed: %s", s.Kind, s.Task, s.Why.Message)
 }
 
 // condition gives what is waited for of one task, as things are now.

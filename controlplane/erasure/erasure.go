@@ -6,13 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"weir/catalog"
 	"weir/collection"
+	"weir/controlplane"
 	"weir/controlplane/quarantine"
 	"weir/document"
+	"weir/fault"
 	"weir/journal"
 )
 
@@ -115,7 +116,7 @@ func (e *erasing) find(r Request) error {
 	}
 	if e.target == nil {
 		slices.Sort(known)
-		return fmt.Errorf("collection %s is not published; these are: %s", r.Collection, strings.Join(known, ", "))
+		return &controlplane.NameError{Name: r.Collection, Known: known}
 	}
 	var err error
 	if e.packed, err = e.target.ParseKey(r.Key); err != nil {
@@ -133,7 +134,7 @@ func (e *erasing) deletion(text []byte) (*journal.Outgoing, error) {
 		return nil, nil
 	}
 	if e.target.Spec.Derive != nil {
-		return nil, fmt.Errorf("%s is derived: publish the deletion to the collections that it is derived from", e.target.Name)
+		return nil, fault.New(fault.DerivedCollection, "publish the deletion to the collections that it is derived from", "%s is derived: only its derivation writes it", e.target.Name)
 	}
 	var d document.Doc
 	if err := d.Parse(text); err != nil {
@@ -144,7 +145,7 @@ func (e *erasing) deletion(text []byte) (*journal.Outgoing, error) {
 		return nil, fmt.Errorf("deletion: %w", err)
 	}
 	if !e.target.HasKey(&d, e.packed) {
-		return nil, fmt.Errorf("deletion: its key is not %s", e.report.Key)
+		return nil, fault.New(fault.InvalidDocument, "give the deletion the key that is erased", "deletion: its key is not %s", e.report.Key)
 	}
 	m := e.target.ForReading().NewCombiner(collection.CombinerOptions{Full: true})
 	defer m.Close()
@@ -157,7 +158,7 @@ func (e *erasing) deletion(text []byte) (*journal.Outgoing, error) {
 		return nil
 	})
 	if err == nil && !deletes {
-		err = errors.New("the schema does not reduce it to a deletion (`reduce: { delete: true }` where it applies)")
+		err = fault.New(fault.InvalidDocument, "write `reduce: { delete: true }` into the schema where it applies", "the schema does not reduce it to a deletion")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("deletion: %w", err)

@@ -14,6 +14,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"weir/fault"
 )
 
 const (
@@ -52,7 +54,7 @@ type Listener struct {
 func Listen(ctx context.Context, o Options) (*Listener, error) {
 	host, _, err := net.SplitHostPort(o.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("HTTP address %q: %w: write it as 127.0.0.1:4280, or as :4280 for all addresses of this machine", o.Addr, err)
+		return nil, fault.New(fault.Usage, "write it as 127.0.0.1:4280, or as :4280 for all addresses of this machine", "HTTP address %q: %w", o.Addr, err)
 	}
 	l := &Listener{mux: http.NewServeMux(), scheme: "http"}
 	secure, err := certificate(o)

@@ -21,6 +21,8 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/zap"
+
+	"weir/fault"
 )
 
 const (
@@ -86,7 +88,7 @@ func Start(o Options) (*Server, error) {
 func (s *Server) prepareStore(o *Options) (err error) {
 	if o.Memory && o.StoreDir == "" {
 		if o.StoreDir, err = os.MkdirTemp("", "weir-nats-"); err != nil {
-			return fmt.Errorf("make store directory: %w", err)
+			return fault.New(fault.File, "name a directory with --data that this user may write to", "make store directory: %w", err)
 		}
 		s.temp = o.StoreDir
 	}
@@ -94,13 +96,13 @@ func (s *Server) prepareStore(o *Options) (err error) {
 		return errors.New("no store directory for the NATS server")
 	}
 	if err := os.MkdirAll(o.StoreDir, 0o700); err != nil {
-		return fmt.Errorf("make store directory: %w", err)
+		return fault.New(fault.File, "name a directory with --data that this user may write to", "make store directory: %w", err)
 	}
 	path := filepath.Join(o.StoreDir, lockName)
 	if s.lock, err = takeLock(path); err != nil {
 		s.release()
 		if errors.Is(err, errLocked) {
-			return fmt.Errorf("store directory %s is in use by another server: stop that one, or use another directory with --data", o.StoreDir)
+			return fault.New(fault.File, "stop that one, or use another directory with --data", "store directory %s is in use by another server", o.StoreDir)
 		}
 		return fmt.Errorf("lock store directory %s: %w", o.StoreDir, err)
 	}
@@ -123,9 +125,9 @@ func checkPort(host string, port int) error {
 
 func portError(port int, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %d is taken: is another NATS server running? use --port to choose another one (0 picks a free one), or --nats to use that server", port)
+		return fault.New(fault.PortTaken, "--port chooses another one (0 picks a free one); --nats uses the server that has it", "port %d is taken", port)
 	}
-	return fmt.Errorf("listen on port %d: %w", port, err)
+	return fault.New(fault.PortTaken, "--port chooses another one (0 picks a free one)", "listen on port %d: %w", port, err)
 }
 
 // options are the server's settings.

@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"weir/fault"
 )
 
 func TestStartAndStop(t *testing.T) {
@@ -60,7 +62,8 @@ func TestPortIsTaken(t *testing.T) {
 	defer l.Close()
 	dir := t.TempDir()
 	port := l.Addr().(*net.TCPAddr).Port
-	if _, err := Start(Options{StoreDir: dir, Port: port}); err == nil || !strings.Contains(err.Error(), "is taken") || !strings.Contains(err.Error(), "--port") {
+	_, err = Start(Options{StoreDir: dir, Port: port})
+	if code, fix, _ := fault.What(err); err == nil || !strings.Contains(err.Error(), "is taken") || code != fault.PortTaken || !strings.Contains(fix, "--port") {
 		t.Fatalf("got %v", err)
 	}
 	s, err := Start(Options{StoreDir: dir}) // the lock was given back
