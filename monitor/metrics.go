@@ -52,7 +52,7 @@ var metrics = []Metric{
 	bytesIn:            {"weir_task_bytes_in_total", "counter", ofBinding, "Bytes of the documents that the task has read."},
 	documentsOut:       {"weir_task_documents_out_total", "counter", ofBinding, "Documents or rows that the task has written, after they were combined by key."},
 	bytesOut:           {"weir_task_bytes_out_total", "counter", ofBinding, "Bytes of the documents or rows that the task has written."},
-	lagDocuments:       {"weir_task_lag_documents", "gauge", ofBinding, "Messages that wait for the task and were not read yet. Of a task that does not run, as it was known when it stopped."},
+	lagDocuments:       {"weir_task_lag_documents", "gauge", ofBinding, "Messages that wait for the task and were not read yet. For a task that does not run they are counted every 10 s, from where it stands."},
 	lagSeconds:         {"weir_task_lag_seconds", "gauge", ofBinding, "For how long the oldest document that is not processed could have been, 0 when the task has caught up. A readDelay does not count."},
 	transactions:       {"weir_task_transactions_total", "counter", ofTask, "Transactions that were committed."},
 	transactionSeconds: {"weir_task_transaction_seconds", "histogram", []string{"kind", "task", "phase"}, "How long phases of transactions took: open (its documents are read and processed), stage (what it writes is reduced and sent), wait (for the commit before it), load and store (of a materialization, within its commit), commit (until it is durable and acknowledged), total."},

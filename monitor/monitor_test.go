@@ -62,7 +62,7 @@ func TestMetricsOfARunningWorker(t *testing.T) {
 	weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
 	weirtest.ReadThrough(t, w, conn, worker.KindMaterialization, "acmeCo/db", "acmeCo/out")
 	weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], `{"id":"c","n":13}`)
-	weirtest.State(t, w, worker.KindDerivation, "acmeCo/out", worker.StateFailed)
+	weirtest.Await(t, w, worker.KindDerivation, "acmeCo/out", "failed, and what waits is counted", func(s worker.Status) bool { return s.State == worker.StateFailed && s.Lag == 1 })
 
 	code, text := get(t, m.Metrics(), "/metrics")
 	if code != http.StatusOK {
@@ -78,6 +78,7 @@ func TestMetricsOfARunningWorker(t *testing.T) {
 		`weir_task_documents_out_total{binding="output",collection="acmeCo/out",kind="materialization",task="acmeCo/db"} 2`,
 		`weir_task_bytes_out_total{binding="",collection="acmeCo/out",kind="derivation",task="acmeCo/out"} 20`,
 		`weir_task_lag_documents{binding="output",collection="acmeCo/out",kind="materialization",task="acmeCo/db"} 0`,
+		`weir_task_lag_documents{binding="fromIn",collection="acmeCo/in",kind="derivation",task="acmeCo/out"} 1`,
 		`weir_task_lag_seconds{binding="fromIn",collection="acmeCo/in",kind="derivation",task="acmeCo/out"} [0-9.e-]*[1-9]`,
 		`weir_task_transactions_total{kind="materialization",task="acmeCo/db"} [1-9]`,
 		`weir_task_transaction_seconds_bucket{kind="materialization",phase="store",task="acmeCo/db",le="60"} [1-9]`,

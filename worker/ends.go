@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"weir/catalog"
 	"weir/collection"
@@ -21,7 +22,8 @@ type end struct {
 // what says of a later status of it that it has processed all of that.
 func Ends(ctx context.Context, conn *journal.Conn, r catalog.Record, known func(name string) (*collection.Collection, error)) (func(Status) bool, error) {
 	ends := map[string]end{}
-	for _, from := range sourcesOf(r) {
+	for _, one := range sourcesOf(r) {
+		from := one.source
 		c, err := known(from.Name)
 		if err != nil {
 			return nil, err
@@ -58,21 +60,29 @@ func Ends(ctx context.Context, conn *journal.Conn, r catalog.Record, known func(
 	}, nil
 }
 
-// sourcesOf lists what a task reads, once for each of its readers.
-func sourcesOf(r catalog.Record) []catalog.Source {
-	var out []catalog.Source
+// taskSource is what a task reads by one transform or binding.
+type taskSource struct {
+	source    catalog.Source
+	transform string // its name; empty for a binding
+	delay     time.Duration
+}
+
+// sourcesOf lists what a task reads, once for each of its transforms or bindings.
+func sourcesOf(r catalog.Record) []taskSource {
+	var out []taskSource
 	switch {
 	case r.Disabled():
 	case r.Collection != nil && r.Collection.Derive != nil:
 		for _, t := range r.Collection.Derive.Transforms {
 			if !t.Disable {
-				out = append(out, t.Source)
+				delay, _ := catalog.ParseDelay(t.ReadDelay) // the catalog was checked
+				out = append(out, taskSource{t.Source, t.Name, delay})
 			}
 		}
 	case r.Materialization != nil:
 		for _, b := range r.Materialization.Bindings {
 			if !b.Disable {
-				out = append(out, b.Source)
+				out = append(out, taskSource{source: b.Source})
 			}
 		}
 	}

@@ -138,6 +138,16 @@ func (s *Status) fill(waiting []backlog, now time.Time) {
 	}
 }
 
+// recount replaces what waits in a status record.
+func (s *Status) recount(left []backlog, now time.Time) {
+	s.Lag, s.LagSeconds = 0, 0
+	for i := range s.Bindings {
+		s.Bindings[i].Lag, s.Bindings[i].LagSeconds = 0, 0
+	}
+	s.fill(left, now)
+	sortBindings(s.Bindings)
+}
+
 // binding is the entry of a route, made if it is not there. It is valid until
 // the next call.
 func (s *Status) binding(r route) *BindingStatus {

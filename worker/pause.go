@@ -70,21 +70,28 @@ func (c controls) apply(tasks map[string]*task) {
 	}
 }
 
-// resumeFrom keeps what a task that only stands still now knew of its progress.
+// resumeFrom keeps what a former task of the same name knew of its progress: one
+// that is started begins anew.
 func (t *task) resumeFrom(old *task) {
-	if t.run != nil {
-		return
-	}
 	old.state.mu.Lock()
-	at, left := old.state.positions, old.state.left
+	at, left, readers := old.state.positions, old.state.left, through(old.state.readers, old.state.positions)
 	was := old.state.state
 	old.state.mu.Unlock()
 	if t.state.state == StatePaused && was != StatePaused {
 		t.env.log.Info("task is paused", zap.String("why", t.state.why.Message))
 	}
-	t.state.mu.Lock()
-	t.state.positions, t.state.left = at, left
-	t.state.mu.Unlock()
+	t.state.takeOver(readers, left)
+	if t.run == nil {
+		t.state.committed(at)
+	}
+}
+
+// remember keeps what the record of a former worker says of the task's progress.
+func (t *task) remember(former Status) {
+	t.state.takeOver(former.Readers, remembered(former))
+	if t.run == nil {
+		t.state.committed(former.Positions)
+	}
 }
 
 func pausedBecause(c catalog.Control) *Why {

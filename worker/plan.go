@@ -144,7 +144,9 @@ func (w *Worker) planInbox(spec *catalog.Collection, known collections, broken m
 		}
 		return runInbox(ctx, stop, e, known)
 	}
-	return w.newTask(KindInbox, spec.Name, run, spec.Hash())
+	t := w.newTask(KindInbox, spec.Name, run, spec.Hash())
+	t.state.readers = unread(catalog.Record{Collection: spec}, known)
+	return t
 }
 
 func (w *Worker) planDerivation(spec *catalog.Collection, known collections, broken map[string]error) *task {
@@ -156,7 +158,9 @@ func (w *Worker) planDerivation(spec *catalog.Collection, known collections, bro
 		}
 		return runDerivation(ctx, stop, e, spec, known)
 	}
-	return w.unlessDisabled(w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
+	t := w.newTask(KindDerivation, spec.Name, run, known.hashes(spec.Hash(), names)...)
+	t.state.readers = unread(published, known)
+	return w.unlessDisabled(t, published.Disabled())
 }
 
 func (w *Worker) planCapture(spec *catalog.Capture, known collections, broken map[string]error) *task {
@@ -200,7 +204,9 @@ func (w *Worker) planMaterialization(spec *catalog.Materialization, known collec
 		}
 		return runMaterialization(ctx, stop, e, &resolved, sink, known)
 	}
-	return w.unlessDisabled(w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...), published.Disabled())
+	t := w.newTask(KindMaterialization, spec.Name, run, known.hashes(spec.Hash(), names)...)
+	t.state.readers = unread(published, known)
+	return w.unlessDisabled(t, published.Disabled())
 }
 
 func (w *Worker) unlessDisabled(t *task, disabled bool) *task {

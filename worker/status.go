@@ -73,10 +73,11 @@ type Status struct {
 	Txns        uint64     `json:"txns"`
 	Lag         uint64     `json:"lag"` // messages that wait
 	// LagSeconds is for how long the oldest document that is not processed could
-	// have been, 0 when there is none. Of a task that does not run it grows from
-	// what was known when it stopped.
+	// have been, 0 when there is none. What waits for a task that does not run is
+	// counted from where it stands.
 	LagSeconds float64           `json:"lagSeconds"`
 	Bindings   []BindingStatus   `json:"bindings,omitempty"` // sorted by name and collection
+	Readers    []Reader          `json:"readers,omitempty"`
 	Positions  map[string]uint64 `json:"positions,omitempty"`
 	// Waits says, while nothing else is ready, of which positions the next
 	// document waits for its readDelay, and when it is ready.
@@ -117,7 +118,10 @@ type state struct {
 	retry     time.Time
 	in        *merge    // of the running shard; nil: it has none, as a capture
 	ages      ages      // of what the shard has read
-	left      []backlog // what waited when the shard ended
+	starts    int       // of shards
+	readers   []Reader  // of the last start
+	left      []backlog // what waits while no shard runs
+	known     bool      // left was counted since the shard ended
 	positions positions
 	waits     map[string]time.Time
 	failure   *Failure // the last one
@@ -150,10 +154,10 @@ func (s *state) set(now State, why *Why, retry time.Time) {
 	s.changed()
 }
 
-// ended keeps what waits as it is known when a shard ends.
+// ended keeps what waits as it is known when a shard ends, until it is counted.
 func (s *state) ended() {
 	if s.in != nil {
-		s.left = s.in.backlogs(&s.ages)
+		s.left, s.known = s.in.backlogs(&s.ages), false
 	}
 	s.in, s.waits = nil, nil
 }
@@ -163,7 +167,11 @@ func (s *state) ended() {
 func (s *state) started(at positions, in *merge, note *Why) bool {
 	s.ages.reset()
 	s.mu.Lock()
-	s.positions, s.in, s.left = at, in, nil
+	s.starts++
+	s.positions, s.in, s.left, s.readers = at, in, nil, nil
+	if in != nil {
+		s.readers = in.readers()
+	}
 	stood := s.state != StateRunning
 	s.mu.Unlock()
 	s.set(StateRunning, note, time.Time{})
@@ -190,6 +198,7 @@ func (s *state) fill(to *Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	to.State, to.Why, to.Since, to.Positions, to.Waits, to.LastFailure = s.state, s.why, s.since, s.positions, s.waits, s.failure
+	to.Readers = through(s.readers, s.positions)
 	if !s.retry.IsZero() {
 		retry := s.retry
 		to.Retry = &retry

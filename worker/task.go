@@ -29,6 +29,7 @@ type Limits struct {
 	CallTimeout   time.Duration // of one call of a module's function; 5 s
 	Backoff       time.Duration // first pause before a retry; 200 ms, doubled up to 30 s
 	Attempts      int           // of a transaction whose module throws; 4
+	CountEvery    time.Duration // between two counts of what waits for tasks that do not run; 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -52,6 +53,7 @@ func (l Limits) withDefaults() Limits {
 	last(&l.Rest, 300*time.Millisecond)
 	last(&l.CallTimeout, 5*time.Second)
 	last(&l.Backoff, 200*time.Millisecond)
+	last(&l.CountEvery, 10*time.Second)
 	return l
 }
 

@@ -56,7 +56,10 @@ type Worker struct {
 	mu      sync.Mutex
 	tasks   map[string]*task // by kind and name
 	seen    bool             // the published catalog, at least once
+	former  *board           // of status records as they were before; nil once tasks were made
 	changed chan struct{}    // closed and made anew when a status changes
+
+	stood chan struct{} // a task may have ended; one slot
 }
 
 // New makes a worker; Run starts it.
@@ -81,7 +84,7 @@ func New(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}
-	return &Worker{options: o, reporter: newReporter(bucket, o.ID, o.Version, o.Log), tasks: map[string]*task{}, changed: make(chan struct{})}, nil
+	return &Worker{options: o, reporter: newReporter(bucket, o.ID, o.Version, o.Log), tasks: map[string]*task{}, changed: make(chan struct{}), stood: make(chan struct{}, 1)}, nil
 }
 
 // Run follows the published catalog until the context ends, then drains every
@@ -91,13 +94,21 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("bucket of the catalog: %w", err)
 	}
+	w.former = newBoard()
+	if err := w.reporter.bucket.Scan(ctx, "", w.former.take); err != nil {
+		w.options.Log.Warn("status of former workers", zap.Error(err))
+	}
 	running, abort := context.WithCancel(context.WithoutCancel(ctx)) // of the tasks: they outlive ctx for their drain
 	defer abort()
 	var reporting sync.WaitGroup
-	reporting.Add(1)
+	reporting.Add(2)
 	go func() {
 		defer reporting.Done()
 		w.reporter.run(running, w.Status)
+	}()
+	go func() {
+		defer reporting.Done()
+		w.countStanding(running)
 	}()
 	snapshot, controls := map[string]record{}, controls{}
 	complete := false
@@ -180,15 +191,27 @@ func (w *Worker) reconcile(ctx, running context.Context, snapshot map[string]rec
 		}
 		if old := w.tasks[key]; old != nil {
 			t.resumeFrom(old)
+		} else if former, ok := w.former.of(t); ok {
+			t.remember(former)
 		}
 		w.tasks[key] = t
 		if t.run != nil {
 			t.start(running)
 		}
 	}
+	w.former = nil
 	w.mu.Unlock()
 	w.reporter.changed()
+	w.stand()
 	w.nudge()
+}
+
+// stand has what waits for tasks that do not run counted.
+func (w *Worker) stand() {
+	select {
+	case w.stood <- struct{}{}:
+	default:
+	}
 }
 
 func (w *Worker) haltAll() {
@@ -223,6 +246,7 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 	t := &task{kind: kind, hash: strings.Join(hashes, " "), run: run}
 	t.state = &state{state: StatePending, since: time.Now(), changed: func() {
 		w.reporter.changed()
+		w.stand()
 		w.nudge()
 	}}
 	t.env = &env{

@@ -116,7 +116,7 @@ func TestCanarySecrets(t *testing.T) {
 // askPages reads what the API and the pages say of all tasks.
 func askPages(t *testing.T, conn *journal.Conn, k controlplane.Connectors, records []catalog.Record, said map[string]string) {
 	t.Helper()
-	service := api.New(api.Options{Conn: conn, Version: version, Connectors: k, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, conn) }})
+	service := api.New(api.Options{Conn: conn, Version: version, Connectors: k, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, worker.NewStatusReader(conn)) }})
 	mux := http.NewServeMux()
 	service.Mount(mux.Handle)
 	pages := ui.New(ui.Options{Reads: ui.ReadsOf(service), Acts: ui.ActsOf(service), Version: version, Log: zap.NewNop()})

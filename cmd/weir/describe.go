@@ -204,8 +204,12 @@ func (d described) drawState(s *sheet, say func(label, text string)) {
 		if one.Quarantined > 0 {
 			say("quarantine", plural(int(one.Quarantined), "document", "documents")+": `weir quarantine list` shows them")
 		}
-		if one.State == worker.StateRunning {
-			say("lag", plural(int(one.Lag), "message waits", "messages wait"))
+		if one.State != worker.StateDisabled {
+			lag := plural(int(one.Lag), "message waits", "messages wait")
+			if one.LagSeconds >= 1 {
+				lag += ", the oldest document for " + behind(one.LagSeconds)
+			}
+			say("lag", lag)
 		}
 		for _, key := range slices.Sorted(maps.Keys(one.Positions)) {
 			say("position", fmt.Sprintf("%s at %d", key, one.Positions[key]))

@@ -154,7 +154,7 @@ func (one listed) state() (cell, string) {
 		return cell{"inbox " + string(state), stateColor(state)}, ""
 	}
 	lag := ""
-	if state == worker.StateRunning {
+	if state != worker.StateDisabled {
 		lag = fmt.Sprint(one.Status.Lag)
 	}
 	return cell{string(state), stateColor(state)}, lag

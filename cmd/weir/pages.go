@@ -16,7 +16,8 @@ import (
 // serveAPI mounts the API and the pages, and answers requests of NATS
 // clients. stop ends what runs for them.
 func (p *pages) serveAPI(ctx context.Context, conn *journal.Conn, server string, connectors controlplane.Connectors, log *zap.Logger) (stop func(), err error) {
-	service := api.New(api.Options{Conn: conn, Server: server, Version: version, Connectors: connectors, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, conn) }})
+	status := worker.NewStatusReader(conn)
+	service := api.New(api.Options{Conn: conn, Server: server, Version: version, Connectors: connectors, Status: func(ctx context.Context) ([]api.Task, error) { return statusTasks(ctx, status) }})
 	stop, err = service.Listen(ctx)
 	if err != nil || p.Listener == nil {
 		return stop, err
@@ -41,8 +42,8 @@ func (p *pages) serveAPI(ctx context.Context, conn *journal.Conn, server string,
 
 // statusTasks gives what workers say of their tasks, one for all shards of a
 // task.
-func statusTasks(ctx context.Context, conn *journal.Conn) ([]api.Task, error) {
-	all, err := worker.ReadStatus(ctx, conn)
+func statusTasks(ctx context.Context, status *worker.StatusReader) ([]api.Task, error) {
+	all, err := status.Read(ctx)
 	if err != nil {
 		return nil, err
 	}

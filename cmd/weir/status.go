@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +23,11 @@ type status struct {
 func statusCommand() *cobra.Command {
 	s := &status{}
 	c := &cobra.Command{
-		Use:     "status",
-		Short:   "Show what tasks do, and why one stands still",
+		Use:   "status",
+		Short: "Show what tasks do, and why one stands still",
+		Long: `Shows what tasks do, and why one stands still. LAG is how many messages wait for the
+task, BEHIND how long the oldest of them could have been processed. For a task that does
+not run both are counted from where it stands.`,
 		Example: "  weir status\n  weir status -o json",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -64,21 +68,34 @@ func (s *status) run(ctx context.Context, out io.Writer) error {
 // statusTable has one row a task, and below it why it stands still. With
 // an earlier status it shows documents a second, else totals.
 func statusTable(all []worker.Status, before map[string]worker.Status, elapsed time.Duration, width int) *table {
-	t := newTable("~TASK", "KIND", "STATE", ">IN", ">OUT", ">LAG")
+	t := newTable("~TASK", "KIND", "STATE", ">IN", ">OUT", ">LAG", ">BEHIND")
 	if before != nil {
-		t = newTable("~TASK", "KIND", "STATE", ">IN/S", ">OUT/S", ">LAG")
+		t = newTable("~TASK", "KIND", "STATE", ">IN/S", ">OUT/S", ">LAG", ">BEHIND")
 	}
 	for _, one := range all {
 		in, out := fmt.Sprint(one.In), fmt.Sprint(one.Out)
 		if old, ok := before[statusName(one)]; ok && elapsed > 0 {
 			in, out = rate(old.In, one.In, elapsed), rate(old.Out, one.Out, elapsed)
 		}
-		t.add(one.Task, one.Kind, cell{string(one.State), stateColor(one.State)}, in, out, one.Lag)
+		t.add(one.Task, one.Kind, cell{string(one.State), stateColor(one.State)}, in, out, one.Lag, behind(one.LagSeconds))
 		var why strings.Builder
 		writeWhy(&why, one, width)
 		t.below(why.String())
 	}
 	return t
+}
+
+// behind is a lag in seconds as people say it.
+func behind(seconds float64) string {
+	for _, unit := range []struct {
+		name    string
+		seconds float64
+	}{{"d", 24 * 3600}, {"h", 3600}, {"min", 60}} {
+		if seconds >= 2*unit.seconds {
+			return fmt.Sprintf("%.0f %s", math.Floor(seconds/unit.seconds), unit.name)
+		}
+	}
+	return fmt.Sprintf("%.0f s", math.Floor(seconds))
 }
 
 // urgency sorts tasks by how much they need somebody.

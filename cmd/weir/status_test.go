@@ -37,7 +37,7 @@ func TestBlock(t *testing.T) {
 func tasks() []worker.Status {
 	retry := time.Date(2026, 1, 2, 3, 4, 5, 0, time.Local)
 	return []worker.Status{
-		{Task: "acmeCo/totals", Kind: worker.KindDerivation, State: worker.StateRunning, In: 12000, Out: 300, Lag: 7},
+		{Task: "acmeCo/totals", Kind: worker.KindDerivation, State: worker.StateRunning, In: 12000, Out: 300, Lag: 7, LagSeconds: 131.5},
 		{Task: "acmeCo/große", Kind: worker.KindDerivation, State: worker.StateFailed, In: 1, Why: &worker.Why{
 			Code: "module", Message: "TypeError: Cannot read property 'x' of undefined", File: "totals.js", Line: 3,
 			Collection: "acmeCo/orders", Seq: 17, Subject: "weir.doc.acmeCo/orders.7.o-1", Document: `{"id":"o-1"}`,
@@ -58,9 +58,9 @@ func drawn(t *table, width int) string {
 }
 
 func TestStatusTable(t *testing.T) {
-	want := `TASK           KIND             STATE        IN  OUT  LAG
-acmeCo/totals  derivation       running   12000  300    7
-acmeCo/große   derivation       failed        1    0    0
+	want := `TASK           KIND             STATE        IN  OUT  LAG  BEHIND
+acmeCo/totals  derivation       running   12000  300    7   2 min
+acmeCo/große   derivation       failed        1    0    0     0 s
           why TypeError: Cannot read property 'x' of
               undefined
            at totals.js:3
@@ -68,13 +68,13 @@ acmeCo/große   derivation       failed        1    0    0
               weir.doc.acmeCo/orders.7.o-1
      document {"id":"o-1"}
           fix mend the module and publish it
-acmeCo/db      materialization  retrying      0    0    0
+acmeCo/db      materialization  retrying      0    0    0     0 s
           why commit: database is locked
           fix end the program that holds it
      again at 03:04:05
-acmeCo/off     capture          disabled      0    0    0
+acmeCo/off     capture          disabled      0    0    0     0 s
 `
-	if got := drawn(statusTable(tasks(), nil, 0, 60), 60); got != want {
+	if got := drawn(statusTable(tasks(), nil, 0, 60), 70); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -91,13 +91,13 @@ func TestStatusRates(t *testing.T) {
 	all[1].Why, all[2].Why, all[2].Retry = nil, nil, nil
 	all[1].In, all[1].Out = 4, 8
 	before[statusName(all[1])] = worker.Status{In: 5} // more than now
-	want := `TASK           KIND             STATE     IN/S  OUT/S  LAG
-acmeCo/totals  derivation       running   3000     75    7
-acmeCo/große   derivation       failed       2      4    0
-acmeCo/db      materialization  retrying     0      0    0
-acmeCo/off     capture          disabled     0      0    0
+	want := `TASK           KIND             STATE     IN/S  OUT/S  LAG  BEHIND
+acmeCo/totals  derivation       running   3000     75    7   2 min
+acmeCo/große   derivation       failed       2      4    0     0 s
+acmeCo/db      materialization  retrying     0      0    0     0 s
+acmeCo/off     capture          disabled     0      0    0     0 s
 `
-	if got := drawn(statusTable(all, before, 2*time.Second, 60), 60); got != want {
+	if got := drawn(statusTable(all, before, 2*time.Second, 60), 70); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 }
@@ -106,8 +106,8 @@ acmeCo/off     capture          disabled     0      0    0
 func TestStatusSaysItOnce(t *testing.T) {
 	all := tasks()[1:2]
 	all[0].Why.Message = `totals.js:3: at sequence 17 {"id":"o-1"} is wrong`
-	want := `TASK          KIND        STATE   IN  OUT  LAG
-acmeCo/große  derivation  failed   1    0    0
+	want := `TASK          KIND        STATE   IN  OUT  LAG  BEHIND
+acmeCo/große  derivation  failed   1    0    0     0 s
           why totals.js:3: at sequence 17 {"id":"o-1"} is wrong
           fix mend the module and publish it
 `
@@ -148,7 +148,7 @@ func TestScreenTerminal(t *testing.T) {
 	var out bytes.Buffer
 	s := &screen{out: &out, url: "nats://127.0.0.1:4222", data: "/data", log: "/data/weir.log", terminal: true}
 	all := tasks()[3:]
-	head, row := "TASK        KIND     STATE     IN  OUT  LAG\n", "acmeCo/off  capture  disabled   0    0    0\n"
+	head, row := "TASK        KIND     STATE     IN  OUT  LAG  BEHIND\n", "acmeCo/off  capture  disabled   0    0    0     0 s\n"
 	s.ready(all)
 	got := out.String()
 	if !strings.HasPrefix(got, "ready nats://127.0.0.1:4222\ndata  /data\nlog   /data/weir.log\n\n") || !strings.HasSuffix(got, "Ctrl-C stops.\n") {
@@ -174,11 +174,19 @@ func TestStatusWaits(t *testing.T) {
 	late[0].Waits = map[string]time.Time{
 		"b.v0/0-1/acmeCo/orders": due.Add(time.Hour), "a.v0/0-1/acmeCo/orders": due, "c.v0/0-1/acmeCo/orders": due.Add(time.Minute),
 	}
-	want := `TASK           KIND        STATE       IN  OUT  LAG
-acmeCo/totals  derivation  running  12000  300    7
+	want := `TASK           KIND        STATE       IN  OUT  LAG  BEHIND
+acmeCo/totals  derivation  running  12000  300    7   2 min
   waits until 2026-01-02 03:04:05 for a readDelay
 `
 	if got := drawn(statusTable(late, nil, 0, 60), 60); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestBehind(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "0 s", 3.9: "3 s", 119: "119 s", 120: "2 min", 7199: "119 min", 7200: "2 h", 47 * 3600: "47 h", 48 * 3600: "2 d"} {
+		if got := behind(seconds); got != want {
+			t.Errorf("%g seconds are %s, want %s", seconds, got, want)
+		}
 	}
 }

@@ -42,7 +42,7 @@ type Task struct {
 	OutBytes    uint64            `json:"outBytes"`
 	Quarantined uint64            `json:"quarantined"`
 	Txns        uint64            `json:"txns" doc:"transactions committed"`
-	Lag         uint64            `json:"lag" doc:"messages that wait to be read"`
+	Lag         uint64            `json:"lag" doc:"messages that wait to be read; for a task that does not run, counted from where it stands"`
 	LagSeconds  float64           `json:"lagSeconds" doc:"age of the oldest of them"`
 	Loads       []Load            `json:"loads,omitempty" doc:"by transform or binding"`
 	Positions   map[string]uint64 `json:"positions,omitempty" doc:"by source, the sequence through which it has read"`
