@@ -1,20 +1,29 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"weir/internal/pgtest"
+	"weir/internal/weirtest"
 )
 
 // Each template passes its tests without a warning, runs, takes the documents
 // that come with it, and has something in its last collection then.
 func TestTemplates(t *testing.T) {
 	names, err := templateNames()
-	if err != nil || len(names) < 3 {
+	if err != nil || len(names) < 5 {
 		t.Fatalf("%v, %v", names, err)
 	}
+	outside := map[string]func(t *testing.T, dir, data, readme string) (act, check func()){"postgres": besidePostgres, "webhook": besideSender}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			isolate(t)
@@ -24,29 +33,150 @@ func TestTemplates(t *testing.T) {
 			}
 			succeed(t, "", "test", dir)
 			succeed(t, "", "lint", dir, "--strict")
-			readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
+			text, err := os.ReadFile(filepath.Join(dir, "README.md"))
 			if err != nil {
 				t.Fatal(err)
 			}
+			act, check := func() {}, func() {}
+			if make := outside[name]; make != nil {
+				act, check = make(t, dir, data, string(text))
+			}
 			up := start(t, "up", dir, "--data", data, "--port", "0", "--http", "off")
 			t.Setenv("NATS_URL", readyURL(up.await(t, "ready ")))
-			for line := range strings.Lines(string(readme)) { // the commands that it names
-				words := strings.Fields(line)
-				switch {
-				case len(words) < 3 || words[0] != "weir":
-				case words[1] == "ingest":
-					documents, err := os.ReadFile(filepath.Join(dir, words[4]))
-					if err != nil {
-						t.Fatal(err)
-					}
-					succeed(t, string(documents), "ingest", words[2])
-					succeed(t, "", "wait")
-				case words[1] == "read":
-					if got := succeed(t, "", words[1:]...); strings.Count(got, "\n") < 2 {
-						t.Errorf("%s printed %q", strings.TrimSpace(line), got)
-					}
+			act()
+			succeed(t, "", "wait")
+			followReadme(t, dir, string(text))
+			check()
+			if code := up.stop(t); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+// followReadme ingests and reads as a template's README says.
+func followReadme(t *testing.T, dir, readme string) {
+	t.Helper()
+	for line := range strings.Lines(readme) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) < 3 || words[0] != "weir":
+		case words[1] == "ingest":
+			documents, err := os.ReadFile(filepath.Join(dir, words[4]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			succeed(t, string(documents), "ingest", words[2])
+			succeed(t, "", "wait")
+		case words[1] == "read":
+			if got := succeed(t, "", words[1:]...); strings.Count(got, "\n") < 2 {
+				t.Errorf("%s printed %q", strings.TrimSpace(line), got)
+			}
+		}
+	}
+}
+
+// besidePostgres makes the user and the database by the README's statements, and
+// compares what its last query gives.
+func besidePostgres(t *testing.T, dir, _, readme string) (act, check func()) {
+	pg := pgtest.Shared(t)
+	statements := regexp.MustCompile(`-c "([^"]+)"`).FindAllStringSubmatch(readme, -1)
+	if len(statements) != 3 {
+		t.Fatalf("the README has %d statements", len(statements))
+	}
+	pg.Exec(t, "postgres", statements[0][1], statements[1][1])
+	t.Cleanup(func() { pg.Exec(t, "postgres", "DROP DATABASE shop WITH (FORCE)", "DROP USER shop") })
+	t.Setenv("SHOP_PASSWORD", "try-me")
+	edit(t, filepath.Join(dir, "flow.yaml"), "address: 127.0.0.1:5432", fmt.Sprintf("address: %s\n        port: %d", pg.Socket(), pg.Port))
+	return func() {}, func() {
+		t.Helper()
+		rows := pg.Rows(t, "shop", statements[2][1]+" ORDER BY day")
+		if got := strings.Join(rows, "\n"); got != "2026-03-09|2|3700\n2026-03-10|1|1150" {
+			t.Errorf("the table holds\n%s", got)
+		}
+		if got := pg.Rows(t, "shop", "SELECT count(*) FROM orders"); got[0] != "3" {
+			t.Errorf("%s orders", got[0])
+		}
+	}
+}
+
+// besideSender sends the template's events twice, and once without the token.
+func besideSender(t *testing.T, dir, data, readme string) (act, check func()) {
+	const from, token = "127.0.0.1:8088", "try-me-0123456789"
+	for _, want := range []string{"export HOOKS_TOKEN=" + token, "curl http://" + from + "/hooks/orders ", "Authorization: Bearer $HOOKS_TOKEN", "Content-Type: application/x-ndjson", "@events.jsonl"} {
+		if !strings.Contains(readme, want) {
+			t.Errorf("the README does not say %s", want)
+		}
+	}
+	t.Setenv("HOOKS_TOKEN", token)
+	at := freeAddress(t)
+	edit(t, filepath.Join(dir, "flow.yaml"), from, at)
+	events, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(token string, want int) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(weirtest.Context(t), http.MethodPost, "http://"+at+"/hooks/orders", bytes.NewReader(events))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-ndjson")
+		r.Header.Set("Authorization", "Bearer "+token)
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("answered %s", answer.Status)
+		}
+	}
+	return func() {
+			succeed(t, "", "wait", "--for", "running")
+			post("another-0123456789", http.StatusUnauthorized)
+			post(token, http.StatusOK)
+			post(token, http.StatusOK)
+		}, func() {
+			t.Helper()
+			rows := weirtest.Rows(t, filepath.Join(data, "orders.db"), `select "order", status || ' ' || amount || ' ' || "changedAt" from orders`)
+			if len(rows) != 2 || rows["o-1"] != "shipped 1800 2026-03-10T08:30:00Z" || rows["o-2"] != "placed 700 2026-03-09T12:30:00Z" {
+				t.Errorf("the table holds %v", rows)
+			}
+		}
+}
+
+// freeAddress is one that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// Without the token and the password the rest of a template runs, and what does
+// not says which variable is missing.
+func TestTemplatesWithoutSecrets(t *testing.T) {
+	for name, want := range map[string]string{
+		"postgres": "failed materialization acmeCo/shop-db: secret ${env:SHOP_PASSWORD} at /password: the environment variable SHOP_PASSWORD is not on this machine",
+		"webhook":  "failed capture acmeCo/order-hooks: secret ${env:HOOKS_TOKEN} at /tokens/0: the environment variable HOOKS_TOKEN is not on this machine",
+	} {
+		t.Run(name, func(t *testing.T) {
+			isolate(t)
+			for _, name := range []string{"SHOP_PASSWORD", "HOOKS_TOKEN"} {
+				t.Setenv(name, "") // so that it is put back
+				if err := os.Unsetenv(name); err != nil {
+					t.Fatal(err)
 				}
 			}
+			dir := filepath.Join(t.TempDir(), "it")
+			succeed(t, "", "init", dir, "--template", name)
+			up := start(t, "up", dir, "--data", t.TempDir(), "--port", "0", "--http", "off")
+			up.await(t, want)
+			up.await(t, "ready ")
 			if code := up.stop(t); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -70,7 +200,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 	if err != nil || readErr != nil || len(entries) != 1 || string(text) != "mine" {
 		t.Errorf("%v %q, %v, %v", entries, text, err, readErr)
 	}
-	if o := weir(t, "", "init", dir, "--template", "none"); o.code != exitInvalid || !strings.Contains(o.problems, "--template has no value \"none\" [usage]\n  do: say hello, orders or sql\n") {
+	if o := weir(t, "", "init", dir, "--template", "none"); o.code != exitInvalid || !strings.Contains(o.problems, "--template has no value \"none\" [usage]\n  do: say hello, orders, postgres, sql or webhook\n") {
 		t.Errorf("%d: %s", o.code, o.problems)
 	}
 }
