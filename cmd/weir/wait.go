@@ -31,6 +31,7 @@ const (
 // wait holds the flags of `weir wait`.
 type wait struct {
 	connection
+	documentFlags
 	what    string
 	timeout time.Duration
 }
@@ -49,13 +50,15 @@ published and not disabled.
              came in at its beginning
   paused     they stand still
   failed     they failed
-  document   the named collections hold a document
+  document   the named collections hold a document; with --key, the named one holds
+             the document of this key, as it reduces and not deleted; with --where,
+             its member has this value
 
 A task that fails ends the wait for running and caught-up, since it stands until
 somebody changes something.
 
 Exit codes: 0; 1 when a task failed; 4 when the time ran out.`,
-		Example:           "  weir wait --for caught-up\n  weir wait acmeCo/db --for paused --timeout 30s",
+		Example:           "  weir wait --for caught-up\n  weir wait acmeCo/db --for paused --timeout 30s\n  weir wait acmeCo/orders --for document --key o-17 --where /status=paid",
 		ValidArgsFunction: completeNames(w.connect),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return w.run(cmd.Context(), args, cmd.ErrOrStderr())
@@ -63,6 +66,8 @@ Exit codes: 0; 1 when a task failed; 4 when the time ran out.`,
 	}
 	w.connection.flags(c)
 	c.Flags().StringVar(&w.what, "for", forCaughtUp, alternatives(w.choices()))
+	c.Flags().StringArrayVar(&w.key, "key", nil, "the document of this key; repeat it for each component")
+	c.Flags().StringVar(&w.where, "where", "", "/pointer=value: until this member of it has this value")
 	c.Flags().DurationVar(&w.timeout, "timeout", time.Minute, "how long to wait; 0 is for ever")
 	return c
 }
@@ -75,8 +80,8 @@ func (w *wait) run(ctx context.Context, names []string, problems io.Writer) erro
 	if err := oneOf("for", w.what, w.choices()...); err != nil {
 		return err
 	}
-	if w.what == forDocument && len(names) == 0 {
-		return wrongUsage("write as in `weir wait acmeCo/orders --for document`", "--for document takes the names of collections")
+	if err := w.documentFlags.check(w.what, names); err != nil {
+		return err
 	}
 	conn, err := w.open(ctx, "wait", w.logger(zapcore.WarnLevel))
 	if err != nil {
@@ -94,7 +99,11 @@ func (w *wait) run(ctx context.Context, names []string, problems io.Writer) erro
 	}
 	last, err := w.all(ctx, conn, records)
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-		return &noError{fault.New(fault.Timeout, "", "not %s within %s%s", w.what, w.timeout, last)}
+		what := "not " + w.what
+		if w.what == forDocument {
+			what = "no such document"
+		}
+		return &noError{fault.New(fault.Timeout, "", "%s within %s%s", what, w.timeout, last)}
 	}
 	if err == nil {
 		note(problems, "%s: %s", w.what, plural(len(records), "spec", "specs"))
@@ -158,8 +167,9 @@ func (w *wait) all(ctx context.Context, conn *journal.Conn, records []catalog.Re
 	for _, r := range records {
 		last = fmt.Sprintf(": %s %s", r.TaskKind(), r.Name())
 		if w.what == forDocument {
-			if err := firstDocument(ctx, conn, r); err != nil {
-				return last, err
+			missing, err := w.awaitDocument(ctx, conn, r)
+			if err != nil {
+				return ": " + missing, err
 			}
 			continue
 		}
@@ -243,20 +253,6 @@ func lastSequence(ctx context.Context, conn *journal.Conn, name, filter string) 
 		return 0, err
 	}
 	return m.Seq, nil
-}
-
-// firstDocument waits until a collection holds a document.
-func firstDocument(ctx context.Context, conn *journal.Conn, r catalog.Record) error {
-	if r.Collection == nil {
-		return wrongUsage("name a collection", "%s is a %s: --for document takes collections", r.Name(), r.Kind())
-	}
-	reader, err := conn.NewReader(ctx, journal.ReaderConfig{Stream: collection.StreamName(r.Name()), Filter: collection.DocFilter(r.Name()), Name: "weir_wait"})
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	_, err = reader.Next(ctx)
-	return err
 }
 
 // stoppedWithin is how long a worker may take to stop a task that is removed: a
