@@ -276,9 +276,9 @@ func TestServe(t *testing.T) {
 		t.Errorf("status: %+v, %v", all, err)
 	}
 	want := "" +
-		"TASK      KIND        STATE    IN  OUT  LAG\n" +
-		"a/copies  derivation  pending   1    1    0\n" +
-		"a/counts  inbox       pending   0    0    0\n"
+		"TASK      KIND        STATE    IN  OUT  LAG  BEHIND\n" +
+		"a/copies  derivation  pending   1    1    0     0 s\n" +
+		"a/counts  inbox       pending   0    0    0     0 s\n"
 	if got := succeed(t, "", "status", "--nats", url); got != want {
 		t.Errorf("status:\n%s", got)
 	}

@@ -30,7 +30,7 @@ collections:
 	succeed(t, "", "publish", dir)
 	refused := func(code int, want string, args ...string) {
 		t.Helper()
-		if o := weir(t, "", append([]string{"wait"}, args...)...); o.code != code || o.problems != "weir: "+want+"\n" {
+		if o := weir(t, "", append([]string{"wait"}, args...)...); o.code != code || !strings.HasPrefix(o.problems, "weir: "+want) {
 			t.Errorf("wait %s: %d %q, want %d %q", strings.Join(args, " "), o.code, o.problems, code, want)
 		}
 	}
