@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"cmp"
-	"os"
 	"slices"
 	"strings"
 
@@ -210,14 +209,11 @@ func (l *loader) buildModule(f *moduleFile) *Module {
 	if !ok {
 		return m
 	}
-	info, err := os.Stat(abs)
-	switch {
-	case err != nil:
+	if _, err := l.disk.size(abs); err != nil {
 		l.errorf(fault.File, at, l.nearestFile(abs), "%s: %s", f.Module, reasonOf(err))
-	case !info.Mode().IsRegular():
-		l.errorf(fault.File, at, "name the file", "%s is no regular file", f.Module)
 	}
 	m.Path, m.File = abs, relative(at.file.base, abs)
+	m.Sent, _ = l.disk.(sent)
 	return m
 }
 

@@ -17,7 +17,7 @@ import (
 // flow.yaml or flow.json, and of all that these import. Its error is [Errors],
 // and then there is no Catalog.
 func Load(paths ...string) (*Catalog, error) {
-	l := newLoader(os.ReadFile)
+	l := newLoader(onDisk{})
 	for _, path := range paths {
 		l.loadRoot(path)
 	}
@@ -53,7 +53,7 @@ func relative(dir, abs string) string {
 
 // loader gathers a catalog and its errors.
 type loader struct {
-	read   func(path string) ([]byte, error)
+	disk   disk
 	files  map[string]*file // by absolute path
 	loaded map[string]bool  // files whose entities have been taken
 	errs   Errors
@@ -73,9 +73,9 @@ type entry[T any] struct {
 	file *T
 }
 
-func newLoader(read func(string) ([]byte, error)) *loader {
+func newLoader(d disk) *loader {
 	return &loader{
-		read: read, files: map[string]*file{}, loaded: map[string]bool{}, names: map[string]*place{},
+		disk: d, files: map[string]*file{}, loaded: map[string]bool{}, names: map[string]*place{},
 		collections: map[string]*entry[collectionFile]{}, captures: map[string]*entry[captureFile]{},
 		materializations: map[string]*entry[materializationFile]{}, tests: map[string]*entry[testFile]{},
 		built: map[string]*builtCollection{},
@@ -98,6 +98,9 @@ func (l *loader) errorf(code fault.Code, p *place, hint, format string, args ...
 	})
 }
 
+// rootNames are the names of a catalog's file in a directory that is one.
+var rootNames = []string{"flow.yaml", "flow.json"}
+
 // loadRoot loads a path that the user gave.
 func (l *loader) loadRoot(path string) {
 	failed := func(reason, hint string) {
@@ -111,7 +114,7 @@ func (l *loader) loadRoot(path string) {
 	info, err := os.Stat(abs)
 	if err == nil && info.IsDir() {
 		var found []string
-		for _, name := range []string{"flow.yaml", "flow.json"} {
+		for _, name := range rootNames {
 			if _, err := os.Stat(filepath.Join(abs, name)); err == nil {
 				found = append(found, name)
 			}
@@ -178,12 +181,14 @@ func (l *loader) open(abs, shown, base string) (*file, error) {
 }
 
 func (l *loader) readLimited(abs string) ([]byte, error) {
-	if info, err := os.Stat(abs); err == nil && !info.Mode().IsRegular() {
-		return nil, errors.New("it is no regular file")
-	} else if err == nil && info.Size() > maxFileSize {
-		return nil, fmt.Errorf("it has %d bytes, more than the %d that are allowed", info.Size(), maxFileSize)
+	size, err := l.disk.size(abs)
+	if err == nil && size > maxFileSize {
+		err = fmt.Errorf("it has %d bytes, more than the %d that are allowed", size, maxFileSize)
 	}
-	return l.read(abs)
+	if err != nil {
+		return nil, err
+	}
+	return l.disk.read(abs)
 }
 
 // reasonOf is an error of the file system without the path, which messages name
@@ -250,17 +255,7 @@ func (l *loader) openFrom(p *place, abs, name string) *place {
 
 // nearestFile is a hint when a file beside the missing one was probably meant.
 func (l *loader) nearestFile(abs string) string {
-	entries, err := os.ReadDir(filepath.Dir(abs))
-	if err != nil {
-		return "paths are relative to this file"
-	}
-	var names []string
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			names = append(names, e.Name())
-		}
-	}
-	if near := nearest(filepath.Base(abs), names); near != "" {
+	if near := nearest(filepath.Base(abs), l.disk.names(filepath.Dir(abs))); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "paths are relative to this file"

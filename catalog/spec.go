@@ -95,11 +95,14 @@ const (
 type Module struct {
 	// Path is the module's absolute file, "" when inline. Only the process that
 	// loaded the catalog knows it; it is not part of the spec's JSON.
-	Path   string `json:"-"`
-	File   string `json:"file,omitempty"`   // Path relative to the catalog's root, for messages
-	Inline string `json:"inline,omitempty"` // the module's text, "" when it is a file
-	Clock  string `json:"clock"`            // ClockDocument or ClockWall
-	Bundle string `json:"bundle,omitempty"` // the bundled code, set at publication
+	Path string `json:"-"`
+	// Sent are the texts of the catalog's files by their absolute paths, of a
+	// catalog that LoadFiles loaded: its modules import these and no others.
+	Sent   map[string]string `json:"-"`
+	File   string            `json:"file,omitempty"`   // Path relative to the catalog's root, for messages
+	Inline string            `json:"inline,omitempty"` // the module's text, "" when it is a file
+	Clock  string            `json:"clock"`            // ClockDocument or ClockWall
+	Bundle string            `json:"bundle,omitempty"` // the bundled code, set at publication
 }
 
 // BundleVariable is the variable that holds the exports of a module in its

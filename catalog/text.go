@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,32 +44,6 @@ func Specs(records ...Record) ([]byte, error) {
 		return nil, err
 	}
 	return text.Bytes(), nil
-}
-
-// LoadText loads a catalog of one file that is not on disk. shown is its name in
-// messages.
-func LoadText(shown string, text []byte) (*Catalog, error) {
-	abs, err := filepath.Abs(shown)
-	if err != nil {
-		return nil, err
-	}
-	l := newLoader(nil)
-	l.read = func(path string) ([]byte, error) {
-		if path == abs {
-			return text, nil
-		}
-		return nil, fmt.Errorf("%s is not part of %s", filepath.Base(path), shown)
-	}
-	f, err := l.open(abs, shown, filepath.Dir(abs))
-	if err != nil {
-		return nil, err
-	}
-	l.loadFile(f)
-	c := l.build()
-	if len(l.errs) > 0 {
-		return nil, l.errs.sorted()
-	}
-	return c, nil
 }
 
 // The file's forms: those of format.go, to be written.

@@ -29,7 +29,7 @@ func TestText(t *testing.T) {
 			}
 			inlineModules(t, c)
 			first := text(t, c)
-			again, err := catalog.LoadText("written.yaml", first)
+			again, err := catalog.LoadFiles("written.yaml", map[string]string{"written.yaml": string(first)})
 			if err != nil {
 				t.Fatalf("%v\n%s", err, first)
 			}
@@ -150,7 +150,7 @@ materializations:
 		t.Fatal(err)
 	}
 	first := text(t, c)
-	again, err := catalog.LoadText("written.yaml", first)
+	again, err := catalog.LoadFiles("written.yaml", map[string]string{"written.yaml": string(first)})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, first)
 	}

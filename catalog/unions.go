@@ -252,6 +252,9 @@ func (l *loader) localConfig(p *place, f *localFile) json.RawMessage {
 	}
 	dir := f.Dir
 	if !filepath.IsAbs(dir) {
+		if _, nowhere := l.disk.(sent); nowhere {
+			l.errorf(fault.File, p, "name the program's directory on the worker's machine, as in dir: /opt/connectors", "files that were sent have no directory that a program could be started in")
+		}
 		dir = filepath.Join(filepath.Dir(p.file.abs), dir)
 	}
 	text, err := json.Marshal(struct {

@@ -106,7 +106,7 @@ func faultsOf(r catalog.Record, published map[string]catalog.Record) map[string]
 	text, err := catalog.Text(slices.Collect(maps.Values(parts))...)
 	var c *catalog.Catalog
 	if err == nil {
-		c, err = catalog.LoadText("published.yaml", text)
+		c, err = catalog.LoadFiles("published.yaml", map[string]string{"published.yaml": string(text)})
 	}
 	if err == nil {
 		err = Build(c)

@@ -86,7 +86,7 @@ func buildOptions(m *catalog.Module, typescript bool) api.BuildOptions {
 		TsconfigRaw:    "{}",
 		LogLevel:       api.LogLevelSilent,
 		TreeShaking:    api.TreeShakingTrue,
-		Plugins:        []api.Plugin{imports(m.Path == "")},
+		Plugins:        []api.Plugin{imports(m)},
 		// What a package offers to a program that runs neither in a browser nor in Node.js, and what it asks its
 		// surroundings for.
 		MainFields: []string{"module", "main"},
@@ -118,7 +118,8 @@ func missingSyntax() map[string]bool {
 }
 
 // imports decides what a module may import.
-func imports(inline bool) api.Plugin {
+func imports(m *catalog.Module) api.Plugin {
+	inline := m.Path == ""
 	load := func(api.OnLoadArgs) (api.OnLoadResult, error) {
 		types := flowTypes
 		return api.OnLoadResult{Contents: &types, Loader: api.LoaderTS}, nil
@@ -126,12 +127,16 @@ func imports(inline bool) api.Plugin {
 	return api.Plugin{Name: "weir", Setup: func(b api.PluginBuild) {
 		resolve := func(a api.OnResolveArgs) (api.OnResolveResult, error) {
 			switch {
+			case a.Kind == api.ResolveEntryPoint && m.Sent != nil:
+				return api.OnResolveResult{Path: m.Path}, nil
 			case a.Kind == api.ResolveEntryPoint || a.PluginData == ownResolver:
 				return api.OnResolveResult{}, nil
 			case strings.HasPrefix(a.Path, "flow/"):
 				return api.OnResolveResult{Path: a.Path, Namespace: flowNamespace}, nil
 			case inline && (isRelative(a.Path) || isPackage(a.Path) && !isNodePart(a.Path)):
 				return refuse("cannot import " + quote(a.Path) + " from an inline module: put the module into a file of its own to import others")
+			case m.Sent != nil && (isRelative(a.Path) || isPackage(a.Path) && !isNodePart(a.Path)):
+				return resolveSent(m.Sent, a)
 			case isRelative(a.Path):
 				return api.OnResolveResult{}, nil
 			case isPackage(a.Path):
@@ -144,6 +149,9 @@ func imports(inline bool) api.Plugin {
 		}
 		b.OnResolve(api.OnResolveOptions{Filter: ".*"}, resolve)
 		b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: flowNamespace}, load)
+		if m.Sent != nil {
+			b.OnLoad(api.OnLoadOptions{Filter: ".*", Namespace: "file"}, func(a api.OnLoadArgs) (api.OnLoadResult, error) { return loadSent(m.Sent, a) })
+		}
 	}}
 }
 
