@@ -13,12 +13,13 @@
 //     Weir does not act on yet is refused by name.
 //   - Specs need no file any more: schemas are bundled under URLs relative to
 //     the catalog's root, and nothing in them names a path of the machine, except
-//     [Module.Path], which is left out of their JSON.
+//     [Module.Path], which is left out of their JSON, as [Module.Sent] is.
 //   - The same files give the same specs, byte for byte.
 //
 // YAML is read by the rules of YAML 1.2: `no`, `on` and dates are strings, and
 // numbers keep their text. Anchors, aliases and merge keys work; keys must be
-// strings. Only files beside the catalog are read, never URLs.
+// strings. Only files beside the catalog are read, never URLs; of a catalog that
+// LoadFiles loads, only those that were given to it.
 //
 // # Fields of Flow's format
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,9 @@ const catalogBucket = "weir_catalog"
 // checkpointBucket is where workers keep the checkpoints of tasks without
 // registers.
 const checkpointBucket = "weir_checkpoints"
+
+// IdentityRule is what a catalog may be called. No name is an absolute path.
+var IdentityRule = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}\-_.]*(/[\p{L}\p{N}\-_.]+)*$`)
 
 // Options of a publication.
 type Options struct {

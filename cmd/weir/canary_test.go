@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -110,7 +111,29 @@ func TestCanarySecrets(t *testing.T) {
 		said["shown record of "+r.Name()] = string(text)
 	}
 	askPages(t, conn, k, records, said)
+	sendCatalog(t, conn, k, flow, said)
 	checkCanaries(t, said)
+}
+
+// sendCatalog has the API plan and publish a catalog, right and wrong.
+func sendCatalog(t *testing.T, conn *journal.Conn, k controlplane.Connectors, flow string, said map[string]string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	api.New(api.Options{Conn: conn, Version: version, Connectors: k}).Mount(mux.Handle)
+	for name, text := range map[string]string{"right": flow, "wrong": strings.Replace(flow, "bindings", "bindngs", 1)} {
+		request, err := json.Marshal(api.PlanRequest{Catalog: "sent", Files: map[string]string{"flow.yaml": text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, operation := range []string{"plan", "publish"} {
+			answer := httptest.NewRecorder()
+			mux.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, api.Root+operation, bytes.NewReader(request)))
+			said["POST "+operation+", "+name] = answer.Body.String()
+			if answer.Code == http.StatusBadRequest {
+				t.Errorf("%s: %s", operation, answer.Body)
+			}
+		}
+	}
 }
 
 // askPages reads what the API and the pages say of all tasks.

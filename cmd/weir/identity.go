@@ -3,9 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"github.com/spf13/cobra"
+
+	"weir/controlplane"
 )
 
 // identity holds the flag that says what a catalog is known by. Publications
@@ -20,16 +21,13 @@ func (i *identity) flags(c *cobra.Command) {
 // orNamed is the way out where another catalog has the same path.
 const orNamed = ", or --catalog NAME if that is another catalog at the same path"
 
-// identityRule is what a catalog may be called. No name is an absolute path.
-var identityRule = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N}\-_.]*(/[\p{L}\p{N}\-_.]+)*$`)
-
 // of gives what the catalog at a path is known by: the name, if there is one, or
 // the path.
 func (i *identity) of(path string) (string, error) {
 	switch {
 	case i.name == "":
 		return pathIdentity(path)
-	case !identityRule.MatchString(i.name):
+	case !controlplane.IdentityRule.MatchString(i.name):
 		return "", wrongUsage("use letters, numbers, -, _ and . in parts separated by /, as in shop or acmeCo/shop", "--catalog %s is no name", i.name)
 	}
 	return i.name, nil

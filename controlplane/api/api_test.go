@@ -20,7 +20,6 @@ import (
 	"weir/internal/weirtest"
 	"weir/journal"
 	"weir/sinks"
-	"weir/sinks/sqlite"
 	"weir/worker"
 )
 
@@ -42,6 +41,8 @@ materializations:
     bindings: [{source: acmeCo/copies, resource: {table: copies}}]
 `
 
+const copies = "export const fromOrders = ({ doc }) => doc;\n"
+
 // world is a server with a published flow, and its API over both ways.
 type world struct {
 	t    *testing.T
@@ -49,27 +50,34 @@ type world struct {
 	http *httptest.Server
 	nats *nats.Conn
 	dir  string
+
+	service *api.Service
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return worldOf(t, registry())
+}
+
+func worldOf(t *testing.T, r sinks.Registry) *world {
+	t.Helper()
 	s := weirtest.Server(t)
 	w := &world{t: t, conn: weirtest.Connect(t, s)}
-	w.dir = weirtest.Files(t, map[string]string{"flow.yaml": flow, "copies.js": "export const fromOrders = ({ doc }) => doc;\n"})
+	w.dir = weirtest.Files(t, map[string]string{"flow.yaml": flow, "copies.js": copies})
 	weirtest.Publish(t, w.conn, w.dir)
-	service := api.New(api.Options{
-		Conn: w.conn, Server: s.URL(), Version: "1.2.3", Connectors: controlplane.Connectors{Sinks: sinks.Registry{"sqlite": sqlite.New()}, DataDir: t.TempDir()},
+	w.service = api.New(api.Options{
+		Conn: w.conn, Server: s.URL(), Version: "1.2.3", Connectors: connectors(t, r),
 		Status: func(context.Context) ([]api.Task, error) {
 			return []api.Task{{Kind: api.KindDerivation, Name: "acmeCo/copies", State: api.StateRunning, In: 2, LagSeconds: 7, Positions: map[string]uint64{"fromOrders.v0/0-1/acmeCo/orders": 1}, Loads: []api.Load{{Collection: "acmeCo/copies", Out: 2}, {Binding: "fromOrders", Collection: "acmeCo/orders", In: 2, Lag: 1, LagSeconds: 7}}}}, nil
 		},
 	})
-	stop, err := service.Listen(t.Context())
+	stop, err := w.service.Listen(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
 	mux := http.NewServeMux()
-	service.Mount(mux.Handle)
+	w.service.Mount(mux.Handle)
 	w.http = httptest.NewServer(mux)
 	t.Cleanup(w.http.Close)
 	if w.nats, err = nats.Connect(s.URL()); err != nil {
@@ -274,7 +282,7 @@ func TestChange(t *testing.T) {
 		t.Errorf("resumed: %+v", d.Paused)
 	}
 
-	smaller := weirtest.Files(t, map[string]string{"flow.yaml": flow[:strings.Index(flow, "materializations:")], "copies.js": "export const fromOrders = ({ doc }) => doc;\n"})
+	smaller := weirtest.Files(t, map[string]string{"flow.yaml": flow[:strings.Index(flow, "materializations:")], "copies.js": copies})
 	if _, err := controlplane.Publish(t.Context(), w.conn, weirtest.Load(t, smaller), controlplane.Options{Catalog: w.dir, Prune: true, By: "otto"}); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +304,7 @@ func TestChange(t *testing.T) {
 	if status, text := w.ask("POST", "revert/"+first, `{"newest":"`+first+`"}`); status != http.StatusConflict || !strings.Contains(text, `"code":"conflict"`) {
 		t.Errorf("by an old plan: %d %s", status, text)
 	}
-	if a := get[api.RevertAnswer](w, "POST", "revert/"+first, `{"newest":"`+newest+`","by":"ops","message":"it is needed"}`); a.ID == "" || fmt.Sprint(a.Created) != "[acmeCo/db]" {
+	if a := get[api.PublishAnswer](w, "POST", "revert/"+first, `{"newest":"`+newest+`","by":"ops","message":"it is needed"}`); a.ID == "" || fmt.Sprint(a.Created) != "[acmeCo/db]" {
 		t.Errorf("revert: %+v", a)
 	}
 	draft, err := controlplane.DraftDelete(t.Context(), w.conn, []string{"acmeCo/db"}, controlplane.Options{})

@@ -49,13 +49,22 @@ func (s *Service) serve(o Operation) http.Handler {
 			writeError(w, s.explain(err))
 			return
 		}
-		answer, err := o.call(r.Context(), s, request)
+		o.takeTime(w)
+		answer, err := o.carryOut(r.Context(), s, request)
 		if err != nil {
 			writeError(w, s.explain(err))
 			return
 		}
 		writeJSON(w, http.StatusOK, answer)
 	})
+}
+
+// takeTime moves the listener's deadlines to where this operation's are. That of
+// the request, which is read, would end the operation.
+func (o Operation) takeTime(w http.ResponseWriter) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Time{}) // a writer without deadlines needs none
+	_ = c.SetWriteDeadline(time.Now().Add(o.timeout + applyTimeout + callTimeout))
 }
 
 // requestOf gives the JSON of a request: members of the body, of the path and
@@ -67,7 +76,7 @@ func (o Operation) requestOf(w http.ResponseWriter, r *http.Request) ([]byte, er
 		var long *http.MaxBytesError
 		switch {
 		case errors.As(err, &long):
-			return nil, &Error{Code: fault.TooLarge, Message: "the request is longer than " + strconv.Itoa(maxRequest) + " bytes", Fix: "send it in parts"}
+			return nil, &Error{Code: fault.TooLarge, Message: "the request is longer than " + strconv.Itoa(maxRequest) + " bytes", Fix: "send it in parts; a catalog of that size can be published with `weir publish`"}
 		case err != nil:
 			return nil, invalid("the request's body cannot be read: " + err.Error())
 		}

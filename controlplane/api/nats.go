@@ -56,7 +56,7 @@ func (s *Service) Listen(ctx context.Context) (stop func(), err error) {
 // bring none.
 func (s *Service) handler(ctx context.Context, o Operation) micro.Handler {
 	return micro.HandlerFunc(func(r micro.Request) {
-		answer, err := o.call(ctx, s, r.Data())
+		answer, err := o.carryOut(ctx, s, r.Data())
 		var text []byte
 		if err == nil {
 			text, err = encode(answer)

@@ -22,14 +22,19 @@ type Operation struct {
 	Doc     string
 	request reflect.Type
 	answer  reflect.Type
+	timeout time.Duration
 	call    func(ctx context.Context, s *Service, request []byte) (any, error)
 }
 
 // Root is where the operations are served over HTTP.
 const Root = "/api/v1/"
 
-// callTimeout bounds one operation.
-const callTimeout = 30 * time.Second
+// What operations may take.
+const (
+	callTimeout  = 30 * time.Second
+	draftTimeout = 5 * time.Minute // of those that ask endpoints, and build modules
+	applyTimeout = 5 * time.Minute // of a publication, once it has begun
+)
 
 // nothing is the request of operations that need none.
 type nothing struct{}
@@ -38,17 +43,34 @@ type nothing struct{}
 func operation[Request, Answer any](method, path, doc string, do func(s *Service, ctx context.Context, r Request) (Answer, error)) Operation {
 	name, _, _ := strings.Cut(path, "/")
 	return Operation{
-		Name: name, Method: method, Path: path, Doc: doc, request: reflect.TypeFor[Request](), answer: reflect.TypeFor[Answer](),
+		Name: name, Method: method, Path: path, Doc: doc, timeout: callTimeout, request: reflect.TypeFor[Request](), answer: reflect.TypeFor[Answer](),
 		call: func(ctx context.Context, s *Service, text []byte) (any, error) {
 			var r Request
 			if err := decode(text, &r); err != nil {
 				return nil, err
 			}
-			ctx, cancel := context.WithTimeout(ctx, callTimeout)
-			defer cancel()
 			return do(s, ctx, r)
 		},
 	}
+}
+
+// drafts makes it an operation that takes its time.
+func (o Operation) drafts() Operation {
+	o.timeout = draftTimeout
+	return o
+}
+
+// named gives the operation another name than its path begins with.
+func (o Operation) named(name string) Operation {
+	o.Name = name
+	return o
+}
+
+// carryOut answers a request.
+func (o Operation) carryOut(ctx context.Context, s *Service, request []byte) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+	return o.call(ctx, s, request)
 }
 
 // decode reads a request. No text at all is an empty one.
@@ -74,7 +96,7 @@ func decode(text []byte, into any) error {
 type Error struct {
 	Code    fault.Code `json:"code" doc:"one of [a list](errors.md); it stays the same, the message may change"`
 	Message string     `json:"message"`
-	Place   string     `json:"place,omitempty" doc:"file and line, document or subject"`
+	Place   string     `json:"place,omitempty" doc:"file, line and column of the first fault"`
 	Fix     string     `json:"fix,omitempty" doc:"what to do"`
 	Faults  []Fault    `json:"faults,omitempty" doc:"every fault of a catalog"`
 }
@@ -101,6 +123,7 @@ var statuses = map[fault.Code]int{
 	fault.Conflict:         http.StatusConflict,
 	fault.Dependents:       http.StatusConflict,
 	fault.TooLarge:         http.StatusRequestEntityTooLarge,
+	fault.BatchTooLarge:    http.StatusRequestEntityTooLarge,
 	fault.Catalog:          http.StatusUnprocessableEntity,
 	fault.NatsAway:         http.StatusServiceUnavailable,
 }

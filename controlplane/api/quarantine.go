@@ -35,7 +35,7 @@ func quarantined(e quarantine.Entry) Quarantined {
 // Quarantined gives a quarantined document.
 func (s *Service) Quarantined(ctx context.Context, r EntryRequest) (QuarantinedDocument, error) {
 	d, err := quarantine.Get(ctx, s.conn, r.ID)
-	return QuarantinedDocument{Quarantined: quarantined(d.Entry), Document: d.JSON, Text: d.Text}, err
+	return QuarantinedDocument{Quarantined: quarantined(d.Entry), Content: Content{Document: d.JSON, Text: d.Text}}, err
 }
 
 // Retry brings a quarantined document back.

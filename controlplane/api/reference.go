@@ -27,6 +27,9 @@ curl -H "Authorization: Bearer $(cat DATA/http-token)" http://127.0.0.1:4280/api
 nats request weir.api.v1.status '{}'
 ` + "```" + `
 
+[plan](#plan) and [publish](#publish) take a catalog as its files: [publishing over HTTP](../publishing-over-http.md) shows how. A request has at most 8 MiB over HTTP, and what a message may have over NATS. Those that plan, publish or revert may take
+five minutes, since they ask endpoints; others take 30 seconds at most.
+
 An operation that fails answers ` + "`{\"error\": ...}`" + ` with the members below, over HTTP with a status from 400 on, over NATS with the headers
 ` + "`Nats-Service-Error-Code` and `Nats-Service-Error`" + `. Members that are not known are refused. ` + "`" + Root + "openapi.json`" + ` describes the same in OpenAPI.
 

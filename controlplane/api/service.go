@@ -18,7 +18,7 @@ type Options struct {
 	Conn    *journal.Conn
 	Server  string // the NATS server's URL, as people know it
 	Version string
-	// Connectors check catalogs that are brought back, and say which members of
+	// Connectors check catalogs that are published, and say which members of
 	// configurations are secret.
 	Connectors controlplane.Connectors
 	// Status gives what tasks do, by the records of their workers: those parts of
@@ -55,8 +55,10 @@ func Operations() []Operation {
 		operation(http.MethodPost, "resume/{name...}", "lets paused tasks go on where they stopped, and failed ones try again", (*Service).Resume),
 		operation(http.MethodGet, "publications", "lists what was published, newest first", (*Service).Publications),
 		operation(http.MethodGet, "publication/{id}", "gives a publication with what differs, in words", (*Service).Publication),
-		operation(http.MethodGet, "plan/{id}", "says in words what reverting to a publication would do", (*Service).PlanRevert),
-		operation(http.MethodPost, "revert/{id}", "brings the catalog of a publication back to what it was then", (*Service).Revert),
+		operation(http.MethodPost, "plan", "says in words what publishing a catalog would do; its files are in the request", (*Service).Plan).drafts(),
+		operation(http.MethodPost, "publish", "publishes a catalog; its files are in the request", (*Service).Publish).drafts(),
+		operation(http.MethodGet, "plan/{id}", "says in words what reverting to a publication would do", (*Service).PlanRevert).named("plan-revert").drafts(),
+		operation(http.MethodPost, "revert/{id}", "brings the catalog of a publication back to what it was then", (*Service).Revert).drafts(),
 		operation(http.MethodGet, "quarantine", "lists documents that tasks put aside", (*Service).Quarantine),
 		operation(http.MethodGet, "quarantined/{id}", "gives a quarantined document", (*Service).Quarantined),
 		operation(http.MethodPost, "retry/{id}", "brings a quarantined document back to its collection, mended if one is given", (*Service).Retry),
@@ -72,7 +74,7 @@ func (s *Service) explain(err error) *Error {
 	}
 	switch {
 	case e.Code == fault.NatsAway && s.conn.Connected() && errors.Is(err, context.DeadlineExceeded):
-		e.Code, e.Message, e.Fix = fault.Timeout, fmt.Sprintf("not done within %s: %v", callTimeout, err), "ask for less at a time, or look with `weir doctor` whether the NATS server is busy"
+		e.Code, e.Message, e.Fix = fault.Timeout, "not done within its time: "+err.Error(), "ask for less at a time, or look with `weir doctor` whether the NATS server is busy"
 	case e.Code == fault.NatsAway:
 		e.Fix = "try again when the NATS server at " + s.server + " answers"
 	}
@@ -92,7 +94,10 @@ func Explain(err error) *Error {
 		return own
 	case errors.As(err, &faults):
 		e := &Error{Code: fault.Catalog, Message: err.Error(), Fix: fault.Catalog.Fix()}
-		for _, f := range faults {
+		for i, f := range faults {
+			if i == 0 {
+				e.Place = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+			}
 			e.Faults = append(e.Faults, Fault(f))
 		}
 		return e

@@ -110,19 +110,24 @@ type Collection struct {
 
 // Document is a stored document.
 type Document struct {
-	Seq      uint64          `json:"seq" doc:"sequence in the collection's stream"`
-	Time     time.Time       `json:"time"`
-	Subject  string          `json:"subject"`
+	Seq     uint64    `json:"seq" doc:"sequence in the collection's stream"`
+	Time    time.Time `json:"time"`
+	Subject string    `json:"subject"`
+	Content
+}
+
+// Content is what stands in a document.
+type Content struct {
 	Document json.RawMessage `json:"document,omitempty"`
 	Text     string          `json:"text,omitempty" doc:"instead of document, where it is no JSON"`
 }
 
 // Raw gives the document's bytes.
-func (d Document) Raw() []byte {
-	if d.Document == nil {
-		return []byte(d.Text)
+func (c Content) Raw() []byte {
+	if c.Document == nil {
+		return []byte(c.Text)
 	}
-	return d.Document
+	return c.Document
 }
 
 // Details are those of a task.
@@ -304,22 +309,43 @@ type RevertRequest struct {
 	Message string `json:"message,omitempty" doc:"why"`
 }
 
-// Plan says in words what a revert would do.
-type Plan struct {
-	Publication string   `json:"publication" doc:"that would be brought back"`
-	Newest      string   `json:"newest" doc:"the newest publication when this plan was made: to be given to revert"`
-	Catalog     string   `json:"catalog"`
-	Specs       []Change `json:"specs"`
-	Tasks       []Change `json:"tasks"`
-	GoOn        []string `json:"goOn" doc:"tasks that are not disturbed"`
+// PlanRequest is a catalog as its files.
+type PlanRequest struct {
+	Catalog string            `json:"catalog" doc:"its name, that of weir publish --catalog: what an earlier publication of the same name wrote, and is gone from it, stops"`
+	Files   map[string]string `json:"files" doc:"the texts of its files by their paths from its directory, with slashes; no others are read"`
+	Root    string            `json:"root,omitempty" doc:"the file that names the others; flow.yaml or flow.json unless it is said"`
+	Keep    bool              `json:"keep,omitempty" doc:"what is gone from it is left running"`
 }
 
-// RevertAnswer says what was published.
-type RevertAnswer struct {
-	ID      string   `json:"id" doc:"of the new publication; empty when nothing had to change"`
-	Created []string `json:"created"`
-	Changed []string `json:"changed"`
-	Removed []string `json:"removed"`
+// PublishRequest is a catalog to be published.
+type PublishRequest struct {
+	PlanRequest
+	Remove  bool    `json:"remove,omitempty" doc:"what is gone from it may be removed: a publication that removes something is refused without this"`
+	Newest  *string `json:"newest,omitempty" doc:"the newest publication when the plan was made, as it says: another one since then refuses this one"`
+	By      string  `json:"by,omitempty" doc:"who does it"`
+	Message string  `json:"message,omitempty" doc:"why"`
+}
+
+// Plan says in words what a publication or a revert would do.
+type Plan struct {
+	Publication string   `json:"publication,omitempty" doc:"that would be brought back, of a revert"`
+	Newest      string   `json:"newest" doc:"the newest publication when this plan was made: to be given to publish or revert; empty when there is none"`
+	Catalog     string   `json:"catalog"`
+	Specs       []Change `json:"specs" doc:"empty: there is nothing to publish"`
+	Unchanged   []string `json:"unchanged,omitempty" doc:"specs of the same catalog"`
+	Tasks       []Change `json:"tasks"`
+	GoOn        []string `json:"goOn" doc:"tasks that are not disturbed"`
+	Warnings    []string `json:"warnings,omitempty" doc:"what could not be checked here"`
+}
+
+// PublishAnswer says what was published.
+type PublishAnswer struct {
+	ID        string   `json:"id" doc:"of the new publication; empty when nothing had to change"`
+	Created   []string `json:"created"`
+	Changed   []string `json:"changed"`
+	Removed   []string `json:"removed"`
+	Unchanged []string `json:"unchanged"`
+	Warnings  []string `json:"warnings,omitempty" doc:"what could not be checked here"`
 }
 
 // QuarantineRequest selects quarantined documents; what is empty selects all.
@@ -357,16 +383,7 @@ type Quarantined struct {
 // QuarantinedDocument is a quarantined document with all of it.
 type QuarantinedDocument struct {
 	Quarantined
-	Document json.RawMessage `json:"document,omitempty"`
-	Text     string          `json:"text,omitempty" doc:"instead of document, where it is no JSON"`
-}
-
-// Raw gives the document's bytes.
-func (d QuarantinedDocument) Raw() []byte {
-	if d.Document == nil {
-		return []byte(d.Text)
-	}
-	return d.Document
+	Content
 }
 
 // EntryRequest names a quarantined document.

@@ -65,7 +65,7 @@ func newWorld() *world {
 
 func document(seq uint64, at time.Time) api.Document {
 	id := fmt.Sprintf("ord-%d", seq)
-	return api.Document{Seq: seq, Time: at, Subject: "weir.doc.acmeCo/orders.7." + id, Document: json.RawMessage(fmt.Sprintf(`{"id":%q,"customer":"cust-%d","status":"paid","items":[{"sku":"SKU-%d","qty":2,"price":17.10}]}`, id, seq%9, seq%40))}
+	return api.Document{Seq: seq, Time: at, Subject: "weir.doc.acmeCo/orders.7." + id, Content: api.Content{Document: json.RawMessage(fmt.Sprintf(`{"id":%q,"customer":"cust-%d","status":"paid","items":[{"sku":"SKU-%d","qty":2,"price":17.10}]}`, id, seq%9, seq%40))}}
 }
 
 func quote(text string) string {
@@ -298,8 +298,8 @@ func (w *world) pages(t *testing.T) string {
 				w.release(r.ID)
 				return api.DoneAnswer{}, w.act(fmt.Sprintf("drop %d", r.ID))
 			},
-			Revert: func(_ context.Context, r api.RevertRequest) (api.RevertAnswer, error) {
-				return api.RevertAnswer{ID: second}, w.act("revert " + r.ID + " " + r.Newest + " " + r.Message)
+			Revert: func(_ context.Context, r api.RevertRequest) (api.PublishAnswer, error) {
+				return api.PublishAnswer{ID: second}, w.act("revert " + r.ID + " " + r.Newest + " " + r.Message)
 			},
 		},
 		Version: "1.2.3", Log: zaptest.NewLogger(t),

@@ -40,7 +40,7 @@ type Acts struct {
 	Resume func(ctx context.Context, r api.ResumeRequest) (api.TasksAnswer, error)
 	Retry  func(ctx context.Context, r api.RetryRequest) (api.RetryAnswer, error)
 	Drop   func(ctx context.Context, r api.EntryRequest) (api.DoneAnswer, error)
-	Revert func(ctx context.Context, r api.RevertRequest) (api.RevertAnswer, error)
+	Revert func(ctx context.Context, r api.RevertRequest) (api.PublishAnswer, error)
 }
 
 // Options of the pages.

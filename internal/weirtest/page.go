@@ -184,7 +184,8 @@ func (r *reader) until(script, want string) {
 }
 
 // background starts a command that goes on, and waits for what it prints. The
-// server that it says it has is that of the commands behind it.
+// server that it says it has is that of the commands behind it, and where its
+// pages are is their WEIR_URL.
 func (r *reader) background(script, want string) {
 	r.Helper()
 	script = strings.TrimSpace(script)
@@ -222,10 +223,14 @@ func (r *reader) background(script, want string) {
 	if ready := readyLine.FindStringSubmatch(out.String()); ready != nil {
 		r.Environment = append(r.Environment, "NATS_URL="+ready[1])
 	}
+	if pages := pagesLine.FindStringSubmatch(out.String()); pages != nil {
+		r.Environment = append(r.Environment, "WEIR_URL="+pages[1])
+	}
 }
 
 var (
 	readyLine = regexp.MustCompile(`(?m)^ready (\S+)`)
+	pagesLine = regexp.MustCompile(`(?m)^pages (http://[^/\s]+)`)
 	anyPort   = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 )
 
