@@ -41,20 +41,19 @@ func (s Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Vali
 	if err != nil {
 		return v, err
 	}
-	paths := map[string]string{}
+	paths := connector.Resources{}
 	for i := range r.Bindings {
 		b := &r.Bindings[i]
 		res, err := parseResource(b.Resource, b.Collection.Name)
 		if err == nil {
 			err = checkFieldConfigs(b)
 		}
+		if err == nil {
+			err = paths.Claim(res.Path, fmt.Sprintf("path %q", res.Path), b.Collection.Name)
+		}
 		if err != nil {
 			return v, fmt.Errorf("files: binding %d (%s): %w", i, b.Collection.Name, err)
 		}
-		if other, ok := paths[res.Path]; ok {
-			return v, fmt.Errorf("files: binding %d (%s): path %q is that of %s too: give each binding its own", i, b.Collection.Name, res.Path, other)
-		}
-		paths[res.Path] = b.Collection.Name
 		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{ResourcePath: []string{res.Path}, Delta: true, Constraints: constraints(&res, b)})
 	}
 	store, err := s.open(ctx, c.Location, r.DataDir)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"weir/connector"
 	"weir/sinks"
 )
 
@@ -27,7 +28,7 @@ func (r *Resource) path(d *Dialect) []string {
 // Validate answers for the bindings of a sink's validation, whose resources
 // parse reads. Each binding has a table of its own.
 func Validate(d *Dialect, bindings []sinks.Binding, parse func(json.RawMessage) (Resource, error)) (v sinks.Validated, err error) {
-	tables := map[string]string{}
+	tables := connector.Resources{}
 	for i := range bindings {
 		b := &bindings[i]
 		r, err := parse(b.Resource)
@@ -38,11 +39,9 @@ func Validate(d *Dialect, bindings []sinks.Binding, parse func(json.RawMessage) 
 			return v, bindingError(i, b, err)
 		}
 		path := r.path(d)
-		joined := strings.Join(path, "\x00")
-		if other, ok := tables[joined]; ok {
-			return v, bindingError(i, b, fmt.Errorf("table %q is that of %s too: give each binding its own", r.Table, other))
+		if err := tables.Claim(strings.Join(path, "\x00"), fmt.Sprintf("table %q", r.Table), b.Collection.Name); err != nil {
+			return v, bindingError(i, b, err)
 		}
-		tables[joined] = b.Collection.Name
 		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{
 			ResourcePath: path, Delta: r.Delta, Constraints: Constraints(d, &b.Collection, b.GroupBy, r.Delta),
 		})

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"weir/connector"
 	"weir/sinks"
 )
 
@@ -48,7 +49,7 @@ func (*Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Valid
 	if _, err := parseConfig(r.Config); err != nil {
 		return v, err
 	}
-	paths := map[string]string{}
+	paths := connector.Resources{}
 	for i := range r.Bindings {
 		b := &r.Bindings[i]
 		path, err := parseResource(b.Resource)
@@ -58,10 +59,9 @@ func (*Sink) Validate(ctx context.Context, r sinks.ValidateRequest) (sinks.Valid
 		if len(b.FieldConfig) > 0 {
 			return v, fmt.Errorf("webhook: binding %d (%s): fields have no configuration here: leave it out", i, b.Collection.Name)
 		}
-		if other, ok := paths[path]; ok {
-			return v, fmt.Errorf("webhook: binding %d (%s): path %q is that of %s too: give each binding its own", i, b.Collection.Name, path, other)
+		if err := paths.Claim(path, fmt.Sprintf("path %q", path), b.Collection.Name); err != nil {
+			return v, fmt.Errorf("webhook: binding %d (%s): %w", i, b.Collection.Name, err)
 		}
-		paths[path] = b.Collection.Name
 		v.Bindings = append(v.Bindings, sinks.ValidatedBinding{ResourcePath: []string{path}, Delta: true, Constraints: constraints(&b.Collection)})
 	}
 	return v, ctx.Err()

@@ -44,16 +44,15 @@ func (s Source) Validate(ctx context.Context, r sources.ValidateRequest) (source
 	if err != nil {
 		return v, err
 	}
-	matches := map[string]string{}
+	matches := connector.Resources{}
 	for i, b := range r.Bindings {
 		res, err := parseResource(b.Resource)
+		if err == nil {
+			err = matches.Claim(res.Match, fmt.Sprintf("match %q", res.Match), b.Collection.Name)
+		}
 		if err != nil {
 			return v, fmt.Errorf("files: binding %d (%s): %w", i, b.Collection.Name, err)
 		}
-		if other, ok := matches[res.Match]; ok {
-			return v, fmt.Errorf("files: binding %d (%s): match %q is that of %s too: give each binding its own files", i, b.Collection.Name, res.Match, other)
-		}
-		matches[res.Match] = b.Collection.Name
 		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: []string{res.Match}})
 	}
 	store, err := s.open(ctx, c.Location, r.DataDir)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/connector"
 	"weir/sources"
 )
 
@@ -28,16 +29,15 @@ func (Source) Validate(ctx context.Context, r sources.ValidateRequest) (sources.
 	if _, err := parseConfig(r.Config); err != nil {
 		return v, err
 	}
-	names := map[string]string{}
+	names := connector.Resources{}
 	for i, b := range r.Bindings {
 		res, err := parseResource(b.Resource)
+		if err == nil {
+			err = names.Claim(res.Name, fmt.Sprintf("name %q", res.Name), b.Collection.Name)
+		}
 		if err != nil {
 			return v, fmt.Errorf("generator: binding %d (%s): %w", i, b.Collection.Name, err)
 		}
-		if other, ok := names[res.Name]; ok {
-			return v, fmt.Errorf("generator: binding %d (%s): name %q is that of %s too: give each binding its own", i, b.Collection.Name, res.Name, other)
-		}
-		names[res.Name] = b.Collection.Name
 		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: []string{res.Name}})
 	}
 	return v, ctx.Err()

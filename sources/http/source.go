@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"weir/connector"
 	"weir/sources"
 )
 
@@ -57,16 +58,15 @@ func (*Source) Validate(ctx context.Context, r sources.ValidateRequest) (sources
 // parseBindings reads the resources of bindings, whose paths differ.
 func parseBindings(all []sources.Binding) ([]binding, error) {
 	out := make([]binding, len(all))
-	by := map[string]string{}
+	paths := connector.Resources{}
 	for i, b := range all {
 		r, p, err := parseResource(b.Resource, b.Collection.Key)
+		if err == nil {
+			err = paths.Claim(p.shape(), "path "+r.Path, b.Collection.Name)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("http: binding %d (%s): %w", i, b.Collection.Name, err)
 		}
-		if other, ok := by[p.shape()]; ok {
-			return nil, fmt.Errorf("http: binding %d (%s): path %s is that of %s too: give each binding its own", i, b.Collection.Name, r.Path, other)
-		}
-		by[p.shape()] = b.Collection.Name
 		writes := b.Collection.Writes
 		out[i] = binding{collection: writes, resource: r, pattern: p, stateKey: b.StateKey, checkers: &sync.Pool{New: func() any { return writes.Checker() }}}
 	}

@@ -133,16 +133,15 @@ func validateWith(ctx context.Context, e *program.Endpoint, d *program.Dialog, r
 	if len(answer.Validated.Bindings) != len(r.Bindings) {
 		return v, fmt.Errorf("the connector answered for %d bindings of %d", len(answer.Validated.Bindings), len(r.Bindings))
 	}
-	paths := map[string]string{}
+	paths := connector.Resources{}
 	for i, b := range answer.Validated.Bindings {
 		path, name := strings.Join(b.ResourcePath, "\x00"), r.Bindings[i].Collection.Name
 		if path == "" {
 			return v, fmt.Errorf("the connector gives binding %d (%s) no resource path", i, name)
 		}
-		if other, ok := paths[path]; ok {
-			return v, fmt.Errorf("binding %d (%s): the resource %s is that of %s too: give each binding its own", i, name, strings.Join(b.ResourcePath, "/"), other)
+		if err := paths.Claim(path, "the resource "+strings.Join(b.ResourcePath, "/"), name); err != nil {
+			return v, fmt.Errorf("binding %d (%s): %w", i, name, err)
 		}
-		paths[path] = name
 		v.Bindings = append(v.Bindings, sources.ValidatedBinding{ResourcePath: b.ResourcePath})
 	}
 	return v, nil
