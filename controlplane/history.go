@@ -35,6 +35,8 @@ type entry struct {
 	catalog.Publication
 	Part    int          `json:"part,omitempty"` // 0: the first one, and the only one that has what stands above
 	Changes []specChange `json:"changes"`
+
+	keys map[string]uint64 // of its parts in the bucket, with their revisions
 }
 
 // specChange is one spec's record before and after, each by its hash; empty:
@@ -64,22 +66,20 @@ func (d *Draft) keepHistory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := trimHistory(ctx, d.conn, bucket); err != nil {
+		return err
+	}
 	known := map[string]bool{} // publications that have an entry, and so their specs
 	var batch []journal.Change
 	var changes []specChange
 	kept := map[string]bool{}
 	keep := func(r catalog.Record) (string, error) {
-		text, err := json.Marshal(r)
-		if err != nil {
-			return "", fmt.Errorf("encode %s: %w", r.Name(), err)
-		}
-		sum := sha256.Sum256(text)
-		hash := hex.EncodeToString(sum[:16])
-		if !kept[hash] && !known[r.Publication] {
+		text, hash, err := encodeSpec(r)
+		if err == nil && !kept[hash] && !known[r.Publication] {
 			kept[hash] = true
 			batch = append(batch, journal.Change{Key: specPrefix + "." + hash, Value: text})
 		}
-		return hash, nil
+		return hash, err
 	}
 	for _, key := range slices.Sorted(maps.Keys(d.changes)) {
 		change := specChange{Key: key}
@@ -111,6 +111,15 @@ func (d *Draft) keepHistory(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// encodeSpec gives a record as the history keeps it, and its hash.
+func encodeSpec(r catalog.Record) (text []byte, hash string, err error) {
+	if text, err = json.Marshal(r); err != nil {
+		return nil, "", fmt.Errorf("encode %s: %w", r.Name(), err)
+	}
+	sum := sha256.Sum256(text)
+	return text, hex.EncodeToString(sum[:16]), nil
 }
 
 // lookUp notes whether a publication has an entry.
@@ -209,8 +218,8 @@ func nameOf(key string) string {
 	return key
 }
 
-// readChain gives the entries of the publications that took place, newest
-// first.
+// readChain gives the entries of the publications that took place and are kept,
+// newest first.
 func readChain(ctx context.Context, conn *journal.Conn) ([]entry, error) {
 	bucket, err := openCatalog(ctx, conn)
 	if err != nil {
@@ -224,8 +233,17 @@ func readChain(ctx context.Context, conn *journal.Conn) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, err := readEntries(ctx, history)
+	if err != nil {
+		return nil, err
+	}
+	return takeChain(all, now.newest.ID), nil
+}
+
+// readEntries gives the entries of the history by their publications.
+func readEntries(ctx context.Context, history *journal.Bucket) (map[string]entry, error) {
 	all := map[string]entry{}
-	err = history.Scan(ctx, entryPrefix, func(kv journal.Entry) error {
+	err := history.Scan(ctx, entryPrefix, func(kv journal.Entry) error {
 		var e entry
 		if err := json.Unmarshal(kv.Value, &e); err != nil {
 			return fmt.Errorf("%s: %w", kv.Key, err)
@@ -238,17 +256,25 @@ func readChain(ctx context.Context, conn *journal.Conn) ([]entry, error) {
 		if e.Part == 0 {
 			whole.Publication = e.Publication
 		}
+		if whole.keys == nil {
+			whole.keys = map[string]uint64{}
+		}
+		whole.keys[kv.Key] = kv.Revision
 		all[e.ID] = whole
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the history: %w", err)
 	}
-	var chain []entry
-	for id := now.newest.ID; ; {
+	return all, nil
+}
+
+// takeChain takes from the entries those of a publication and of all before it.
+func takeChain(all map[string]entry, id string) (chain []entry) {
+	for {
 		e, ok := all[id]
 		if !ok {
-			return chain, nil
+			return chain
 		}
 		chain = append(chain, e)
 		delete(all, id) // no record can make this endless
@@ -318,6 +344,9 @@ func findPublication(chain []entry, id string) (int, error) {
 		return found[0], nil
 	case len(found) > 1:
 		return 0, fault.New(fault.NotFound, "give more of the identifier; `weir history` lists them", "%d publications begin with %s", len(found), id)
+	}
+	if len(chain) > 0 && chain[len(chain)-1].Previous != "" {
+		return 0, fault.New(fault.NotFound, "`weir history` lists those that are kept", "there is no publication %s, or it is not kept any more: the newest %d are", id, len(chain))
 	}
 	return 0, fault.New(fault.NotFound, "`weir history` lists those that are kept", "there is no publication %s", id)
 }
