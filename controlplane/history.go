@@ -221,11 +221,7 @@ func nameOf(key string) string {
 // readChain gives the entries of the publications that took place and are kept,
 // newest first.
 func readChain(ctx context.Context, conn *journal.Conn) ([]entry, error) {
-	bucket, err := openCatalog(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	now, err := readPublished(ctx, bucket)
+	_, now, err := openPublished(ctx, conn)
 	if err != nil {
 		return nil, err
 	}

@@ -81,11 +81,7 @@ type Described struct {
 // Describe gives what is published under a name: a name may be that of a
 // collection in one catalog and of a task in another.
 func Describe(ctx context.Context, conn *journal.Conn, name string) ([]Described, error) {
-	bucket, err := openCatalog(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	now, err := readPublished(ctx, bucket)
+	bucket, now, err := openPublished(ctx, conn)
 	if err != nil {
 		return nil, err
 	}

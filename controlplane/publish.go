@@ -104,10 +104,7 @@ func NewDraft(ctx context.Context, conn *journal.Conn, c *catalog.Catalog, o Opt
 func newDraft(ctx context.Context, conn *journal.Conn, o Options, wish func(was published) (want map[string]catalog.Record, gone []string, err error)) (*Draft, error) {
 	d := &Draft{conn: conn, options: o}
 	var err error
-	if d.bucket, err = openCatalog(ctx, conn); err != nil {
-		return nil, err
-	}
-	if d.was, err = readPublished(ctx, d.bucket); err != nil {
+	if d.bucket, d.was, err = openPublished(ctx, conn); err != nil {
 		return nil, err
 	}
 	var gone []string
@@ -169,11 +166,7 @@ func Unpublish(ctx context.Context, conn *journal.Conn, root string) (Published,
 
 // Records gives every published spec.
 func Records(ctx context.Context, conn *journal.Conn) ([]catalog.Record, error) {
-	bucket, err := openCatalog(ctx, conn)
-	if err != nil {
-		return nil, err
-	}
-	all, err := readPublished(ctx, bucket)
+	_, all, err := openPublished(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -190,6 +183,16 @@ func openCatalog(ctx context.Context, conn *journal.Conn) (*journal.Bucket, erro
 		return nil, fmt.Errorf("bucket of the catalog: %w", err)
 	}
 	return bucket, nil
+}
+
+// openPublished opens the bucket of the catalog, and reads what is published.
+func openPublished(ctx context.Context, conn *journal.Conn) (*journal.Bucket, published, error) {
+	bucket, err := openCatalog(ctx, conn)
+	if err != nil {
+		return nil, published{}, err
+	}
+	now, err := readPublished(ctx, bucket)
+	return bucket, now, err
 }
 
 // readPublished reads what is published.

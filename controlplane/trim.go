@@ -15,11 +15,7 @@ const keptPublications = 1000
 // that are too old and of those that were refused, and the specs that no other
 // entry names. It may run while others publish.
 func trimHistory(ctx context.Context, conn *journal.Conn, history *journal.Bucket) error {
-	bucket, err := openCatalog(ctx, conn)
-	if err != nil {
-		return err
-	}
-	now, err := readPublished(ctx, bucket)
+	_, now, err := openPublished(ctx, conn)
 	if err != nil {
 		return err
 	}
