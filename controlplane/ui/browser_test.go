@@ -72,6 +72,7 @@ func TestPagesInChromium(t *testing.T) {
 	t.Run("away", func(t *testing.T) { testAway(t, browser) })
 	t.Run("theme", func(t *testing.T) { testTheme(t, browser) })
 	t.Run("acts", func(t *testing.T) { testActs(t, browser) })
+	t.Run("flow", func(t *testing.T) { testFlow(t, browser) })
 	t.Run("many", func(t *testing.T) { testMany(t, browser) })
 }
 
@@ -239,6 +240,29 @@ func testTheme(t *testing.T, browser *browsertest.Browser) {
 	tab.Await("light", fmt.Sprintf("%s === %q", ground, light))
 }
 
+// On a phone the flow is a list, what needs somebody first; elsewhere its page
+// begins where all others do.
+func testFlow(t *testing.T, browser *browsertest.Browser) {
+	at := newWorld().pages(t)
+	tab := browser.Tab(t, at, browsertest.Looks[2])
+	tab.Open(at + "/graph")
+	tab.Await("the list", `document.getElementById("as-list").open`)
+	if got := tab.Value(`document.querySelector("#flow-list li").textContent`); !strings.HasPrefix(got, "failed acmeCo/warehouse") {
+		t.Errorf("it begins with %s", got)
+	}
+	if got := tab.Value(`document.getElementById("as-list").getBoundingClientRect().top < document.getElementById("flow").getBoundingClientRect().top`); got != "true" {
+		t.Error("the graph stands before it")
+	}
+	tab.Shot("flow-list")
+	tab = browser.Tab(t, at, browsertest.Looks[0])
+	left := `document.querySelector("h1").getBoundingClientRect().left`
+	tab.Open(at + "/graph")
+	graph := tab.Value(left)
+	if tab.Open(at); tab.Value(left) != graph || tab.Value(`document.getElementById("as-list")`) != "null" {
+		t.Errorf("the heading stands at %s and not at %s", graph, tab.Value(left))
+	}
+}
+
 // A flow of thirty boxes can be read.
 func testMany(t *testing.T, browser *browsertest.Browser) {
 	w := newWorld()
@@ -270,6 +294,9 @@ func testMany(t *testing.T, browser *browsertest.Browser) {
 	}
 	if hit := tab.Value(`[...document.querySelectorAll(".node")].filter((n, i, all) => all.some((m) => { if (m === n) return false; const a = n.querySelector(".box").getBoundingClientRect(), b = m.querySelector(".box").getBoundingClientRect(); return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom; })).length`); hit != "0" {
 		t.Errorf("%s boxes overlap", hit)
+	}
+	if cut := tab.Value(`(t => t.length - new Set(t).size)([...document.querySelectorAll(".node .name")].map(n => n.textContent))`); cut != "0" {
+		t.Errorf("%s names are cut to the same text", cut)
 	}
 	tab.Check()
 	tab.Shot("flow-many")

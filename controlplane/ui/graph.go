@@ -2,6 +2,7 @@ package ui
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"weir/controlplane/api"
@@ -28,6 +29,8 @@ type edge struct {
 	From, To *node
 	Rate     float64
 	Back     bool // against the direction, or to itself
+	entry    int  // where its line meets the reader, from the box's middle
+	label    int  // the same of its number
 }
 
 // graphView is the graph with its layout.
@@ -166,8 +169,41 @@ func (g *graphView) layout() {
 			n.X, n.Y = margin+at*(nodeWidth+gapX), margin+top+i*(nodeHeight+gapY)
 		}
 	}
+	g.spread()
 	g.Width = 2*margin + (deepest+1)*(nodeWidth+gapX) - gapX
 	g.Height = 2*margin + tallest*(nodeHeight+gapY) - gapY
+}
+
+// spread gives the lines into a box places of their own, in the order of the
+// boxes that they come from, and room for a number at each.
+func (g *graphView) spread() {
+	const (
+		linesHigh  = 28 // of what the lines share
+		mostApart  = 16 // from one line to the next
+		leastApart = 13 // from one number to the next
+	)
+	into := map[*node][]*edge{}
+	for _, e := range g.Edges {
+		into[e.To] = append(into[e.To], e)
+	}
+	for _, edges := range into {
+		slices.SortStableFunc(edges, func(a, b *edge) int { return cmp.Compare(a.height(), b.height()) })
+		gaps := len(edges) - 1
+		apart := min(mostApart, linesHigh/max(gaps, 1))
+		for i, e := range edges {
+			e.entry = (2*i - gaps) * apart / 2
+			e.label = (2*i - gaps) * max(apart, leastApart) / 2
+		}
+	}
+}
+
+// height is from where a line comes to its reader: one that goes back comes from
+// below.
+func (e *edge) height() int {
+	if e.Back {
+		return math.MaxInt
+	}
+	return e.From.Y
 }
 
 func inOrder(layer []*node) {

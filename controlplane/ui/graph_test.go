@@ -28,13 +28,18 @@ func TestLayout(t *testing.T) {
 	var drawn []string
 	for range 5 {
 		g := graphOf(now, names)
-		at := map[string]int{}
+		at, labels := map[string]int{}, map[string]*edge{}
 		var text strings.Builder
 		for _, n := range g.Nodes {
 			at[n.Name] = n.layer
 			fmt.Fprintf(&text, "%s %d,%d; ", n.Name, n.X, n.Y)
 		}
 		for _, e := range g.Edges {
+			at := fmt.Sprint(e.LabelX(), ",", e.LabelY())
+			if other := labels[at]; other != nil || !e.Back && (e.LabelX() < e.To.X-20 || e.LabelY() < e.To.Y-gapY || e.LabelY() > e.To.Y+nodeHeight+gapY) {
+				t.Errorf("the number from %s to %s stands at %s, %v", e.From.Name, e.To.Name, at, other)
+			}
+			labels[at] = e
 			if !e.Back && e.From.layer >= e.To.layer {
 				t.Errorf("%s stands behind %s", e.From.Name, e.To.Name)
 			}

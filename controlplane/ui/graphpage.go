@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"weir/controlplane/api"
@@ -38,14 +40,14 @@ func collectionNames(all []api.Collection) []string {
 func (u *UI) graphEvents(v *visit, s *stream) error {
 	return u.regions(v.r.Context(), s, "graph", func(now snapshot) (any, []string, error) {
 		g, err := u.graphNow(v, now)
-		return g, []string{"flow"}, err
+		return g, []string{"flow", "flow-list"}, err
 	})
 }
 
 // Line is the path of an edge.
 func (e *edge) Line() string {
 	x1, y1 := e.From.X+nodeWidth, e.From.Y+nodeHeight/2
-	x2, y2 := e.To.X, e.To.Y+nodeHeight/2
+	x2, y2 := e.To.X, e.To.Y+nodeHeight/2+e.entry
 	if e.Back { // around the boxes, below them
 		low := max(e.From.Y, e.To.Y) + nodeHeight + gapY/2 + 4
 		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d S%d %d %d %d", x1, y1, x1+30, y1, x1+30, low, (x1+x2)/2, low, x2-30, y2, x2, y2)
@@ -54,33 +56,63 @@ func (e *edge) Line() string {
 	return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x1, y1, x1+bend, y1, x2-bend, y2, x2, y2)
 }
 
-// LabelX and LabelY are the middle of an edge.
-func (e *edge) LabelX() int { return (e.From.X + nodeWidth + e.To.X) / 2 }
+// LabelX is where an edge's number ends: at its reader, where lines are apart
+// from each other. That of one that goes back is the middle of its bow.
+func (e *edge) LabelX() int {
+	if e.Back {
+		return (e.From.X + nodeWidth + e.To.X) / 2
+	}
+	return e.To.X - 12 // before the line's tip
+}
 
 // LabelY is above the line, so that it can be read.
 func (e *edge) LabelY() int {
 	if e.Back {
 		return max(e.From.Y, e.To.Y) + nodeHeight + gapY/2
 	}
-	return (e.From.Y+e.To.Y+nodeHeight)/2 - 4
+	return e.To.Y + nodeHeight/2 + e.label - 4
 }
 
 // Flows says whether documents go through the edge now.
 func (e *edge) Flows() bool { return e.Rate > 0 }
 
-// Short is the name without its prefix, cut to the box; Prefix is the rest.
-func (n *node) Short() string {
-	name := n.Name[strings.LastIndexByte(n.Name, '/')+1:]
-	return short(name, 21)
+// Listed are the boxes by what needs somebody; those without a state are the
+// last ones.
+func (g *graphView) Listed() []*node {
+	place := func(n *node) int {
+		if n.State == "" {
+			return len(urgency)
+		}
+		return slices.Index(urgency, n.State)
+	}
+	return slices.SortedStableFunc(slices.Values(g.Nodes), func(a, b *node) int {
+		return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a.Name, b.Name))
+	})
 }
 
-// Prefix is what stands before the name's last part.
+// Short is the name without its prefix, cut to the box; Prefix is the rest. Names
+// that begin alike often end otherwise, so the cut is in the middle.
+func (n *node) Short() string {
+	return middle(n.Name[strings.LastIndexByte(n.Name, '/')+1:], 21)
+}
+
+// middle cuts a text to its beginning and its end.
+func middle(text string, most int) string {
+	runes := []rune(text)
+	if len(runes) <= most {
+		return text
+	}
+	return string(runes[:most/2]) + "…" + string(runes[len(runes)-(most-most/2):])
+}
+
+// Prefix is what stands before the name's last part, as far as there is room
+// beside the state.
 func (n *node) Prefix() string {
 	at := strings.LastIndexByte(n.Name, '/')
 	if at < 0 {
 		return ""
 	}
-	return short(n.Name[:at], 16)
+	return middle(n.Name[:at], max(23-len(cmp.Or(label(n.State), n.Kind)), 5))
 }
 
 // Outline is the box: its form tells the kind.

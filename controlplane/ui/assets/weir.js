@@ -227,6 +227,8 @@
     button.hidden = false;
     button.addEventListener("click", hold);
   }
+  const list = byId("as-list");
+  if (list && matchMedia("(max-width: 599px)").matches) list.open = true;
   const log = byId("log");
   if (log) log.scrollTop = log.scrollHeight;
 })();
