@@ -26,6 +26,15 @@ func (c *Conn) Warnings(ctx context.Context) []string {
 	return []string{"the server is a single one and does not show how often it writes to disk: unless its jetstream block says `sync_interval: always`, a power cut can lose what was acknowledged"}
 }
 
+// OwnServer identifies the server where this process runs it itself, which then
+// writes to disk before it answers; empty where somebody else does.
+func (c *Conn) OwnServer() string {
+	if !c.own {
+		return ""
+	}
+	return c.nc.ConnectedServerId()
+}
+
 // syncWarnings judges a server's answer about its JetStream settings.
 func syncWarnings(data []byte) []string {
 	var shown struct {

@@ -240,6 +240,7 @@ type sign struct {
 	Updated time.Time `json:"updated"`
 	Version string    `json:"version,omitempty"` // of weir
 	Started time.Time `json:"started,omitzero"`
+	Server  string    `json:"server,omitempty"` // identifier of the NATS server, where the worker's process runs it
 }
 
 // Sign is what is known of a worker.
@@ -247,8 +248,9 @@ type Sign struct {
 	Worker  string    `json:"worker"`
 	Version string    `json:"version,omitempty"`
 	Started time.Time `json:"started,omitzero"`
-	Updated time.Time `json:"updated"` // by the worker's clock
-	Stored  time.Time `json:"stored"`  // by the server's
+	Server  string    `json:"server,omitempty"` // identifier of the NATS server, where the worker's process runs it
+	Updated time.Time `json:"updated"`          // by the worker's clock
+	Stored  time.Time `json:"stored"`           // by the server's
 	Alive   bool      `json:"alive"`
 }
 
@@ -267,7 +269,7 @@ func ReadSigns(ctx context.Context, conn *journal.Conn) ([]Sign, error) {
 		if err := json.Unmarshal(e.Value, &s); err != nil {
 			return fmt.Errorf("status %s: %w", e.Key, err)
 		}
-		out = append(out, Sign{Worker: s.Worker, Version: s.Version, Started: s.Started, Updated: s.Updated, Stored: e.Created, Alive: time.Since(s.Updated) < silence})
+		out = append(out, Sign{Worker: s.Worker, Version: s.Version, Started: s.Started, Server: s.Server, Updated: s.Updated, Stored: e.Created, Alive: time.Since(s.Updated) < silence})
 		return nil
 	})
 	slices.SortFunc(out, func(a, b Sign) int { return cmp.Compare(a.Worker, b.Worker) })
@@ -283,6 +285,7 @@ type reporter struct {
 	worker  string
 	version string
 	started time.Time
+	server  string // that this process runs
 	log     *zap.Logger
 	nudge   chan struct{}
 
@@ -367,7 +370,7 @@ func (r *reporter) sign(ctx context.Context, now time.Time) error {
 			return err
 		}
 	}
-	text, err := json.Marshal(sign{V: formatVersion, Worker: r.worker, Updated: now.UTC(), Version: r.version, Started: r.started})
+	text, err := json.Marshal(sign{V: formatVersion, Worker: r.worker, Updated: now.UTC(), Version: r.version, Started: r.started, Server: r.server})
 	if err != nil {
 		return err
 	}

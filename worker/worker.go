@@ -84,7 +84,9 @@ func New(ctx context.Context, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}
-	return &Worker{options: o, reporter: newReporter(bucket, o.ID, o.Version, o.Log), tasks: map[string]*task{}, changed: make(chan struct{}), stood: make(chan struct{}, 1)}, nil
+	reporter := newReporter(bucket, o.ID, o.Version, o.Log)
+	reporter.server = o.Conn.OwnServer()
+	return &Worker{options: o, reporter: reporter, tasks: map[string]*task{}, changed: make(chan struct{}), stood: make(chan struct{}, 1)}, nil
 }
 
 // Run follows the published catalog until the context ends, then drains every

@@ -89,6 +89,9 @@ func TestUp(t *testing.T) {
 	if got := order(t, at, "o-2", 2); got != `{"id":"o-2","customer":"c","nth":2}` {
 		t.Errorf("after a restart: %s", got)
 	}
+	if got := succeed(t, "", "doctor", "--nats", at); !strings.Contains(got, "ok    sync_interval") {
+		t.Errorf("the doctor does not know the server of weir up:\n%s", got)
+	}
 	if code := r.stop(t); code != 0 {
 		t.Errorf("exit code %d: %s", code, r.problems.String())
 	}
