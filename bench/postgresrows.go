@@ -85,7 +85,7 @@ func (p *postgresRows) runSame(ctx context.Context, m *meter, large bool) (sampl
 	}
 	wrote := p.wrote[large]
 	if wrote.txns == 0 {
-		return sample{}, errors.New("Weir's row has to run before the limit of the same rows")
+		return sample{}, errors.New("the row of Weir's table has to run before the limit of the same rows")
 	}
 	fmt.Fprintf(p.log, "Weir wrote %d documents as %d rows in %d transactions\n", n, wrote.documents, wrote.txns)
 	return postgresLimit(ctx, m, url, o, n, wrote.documents, (wrote.documents+wrote.txns-1)/wrote.txns)

@@ -27,7 +27,7 @@ type dev struct {
 	watched  *watched
 	path     string
 	running  string // when what runs was published; empty: nothing was yet
-	newest   string // publication of anything that was seen last
+	newest   string // publication of the catalog that was seen last
 }
 
 func devCommand() *cobra.Command {
@@ -163,7 +163,7 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 	if gone := removals(plan); len(gone) > 0 && d.running == "" && d.given() && !d.yes {
 		return "", &redError{removalError(plan.Catalog, gone, "begin again with --yes to have that stop"+orNamed)}
 	}
-	over, err := d.meanwhile(ctx, plan.Newest)
+	over, err := d.meanwhile(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -171,7 +171,7 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", refusal(err)
 	}
-	if d.newest = plan.Newest; done.ID != "" {
+	if done.ID != "" {
 		d.newest = done.ID
 	}
 	return d.summary(plan, c) + over, nil
@@ -179,25 +179,21 @@ func (d *dev) attempt(ctx context.Context) (string, error) {
 
 // meanwhile says whether somebody else has published this catalog since, as by a
 // revert: the files, which know nothing of it, go over it.
-func (d *dev) meanwhile(ctx context.Context, newest string) (string, error) {
-	if d.newest == "" || newest == d.newest {
-		return "", nil
-	}
+func (d *dev) meanwhile(ctx context.Context) (string, error) {
 	all, err := controlplane.History(ctx, d.instance.conn, d.instance.catalog)
-	if err != nil {
+	if err != nil || len(all) == 0 {
 		return "", err
 	}
-	for _, p := range all {
-		if p.ID == d.newest {
-			break
-		}
-		text := "\nover " + p.ID + " by " + p.By
-		if p.Message != "" {
-			text += " (" + p.Message + ")"
-		}
-		return text + ", which came meanwhile: `weir revert` with its identifier brings it back", nil
+	before, p := d.newest, all[0]
+	d.newest = p.ID
+	if before == "" || before == p.ID {
+		return "", nil
 	}
-	return "", nil
+	text := "\nover " + p.ID + " by " + p.By
+	if p.Message != "" {
+		text += " (" + p.Message + ")"
+	}
+	return text + ", which came meanwhile: `weir revert` with its identifier brings it back", nil
 }
 
 // refusal tells what the author can mend from what is around.
