@@ -145,7 +145,7 @@ var entries = []Entry{
 	{NotFound, []string{Commands, API}, "There is nothing of this name or number, or not any more.", "`weir list` shows what is published"},
 	{NotSupported, []string{Catalogs}, "Weir knows this member of Flow's format, and does not act on it yet.", "leave it out; the message says what to do instead"},
 	{Partition, []string{Catalogs}, "A logical partition is not one that every document is in, or is selected by what it never is.", "require the field in the schema, and select by values that it has"},
-	{Paused, []string{Tasks}, "Somebody paused the task: `weir pause`, or the page of the task.", "`weir resume` with the task's name lets it go on where it stopped"},
+	{Paused, []string{Tasks, Commands}, "Somebody paused the task: `weir pause`, or the page of the task.", "`weir resume` with the task's name lets it go on where it stopped"},
 	{PortTaken, []string{Commands}, "Another program listens on the port, or this user may not.", "stop the other program, or choose another port"},
 	{PositionBeyondEnd, []string{Tasks}, "The task has read further than its source's stream reaches: the stream was made again, or lost messages.", "the stream was made again or lost messages: restore it, or publish the task under a new name or with a raised backfill counter"},
 	{Schema, []string{Catalogs}, "A JSON schema does not compile, or no object is valid by it.", "correct the schema; documents are objects, so it says `type: object` at its top level"},

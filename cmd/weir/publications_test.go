@@ -191,8 +191,8 @@ func TestPauseByCommand(t *testing.T) {
 	same(t, "pause", succeed(t, "", "pause", "acmeCo/greetings", "-m", "lunch"), "paused   derivation acmeCo/greetings\n")
 	succeed(t, "", "wait", "acmeCo/greetings", "--for", "paused")
 	succeed(t, "{\"id\":2,\"name\":\"Ada\"}\n", "ingest", "acmeCo/visits")
-	o := weir(t, "", "wait", "acmeCo/greetings", "--timeout", "20ms")
-	if o.code != exitNo || o.problems != "weir: not caught-up within 20ms: derivation acmeCo/greetings is paused [timeout]\n  do: `weir status` shows what tasks do; --timeout waits longer\n" {
+	o := weir(t, "", "wait", "acmeCo/greetings", "--timeout", "0")
+	if o.code != exitFailed || o.problems != "weir: derivation acmeCo/greetings is paused: it is not caught-up before somebody resumes it [paused]\n  do: `weir resume` with the task's name lets it go on where it stopped\n" {
 		t.Errorf("wait for what is paused: %d %q", o.code, o.problems)
 	}
 	list := steady(succeed(t, "", "list"), dir)

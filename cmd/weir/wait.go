@@ -177,12 +177,16 @@ func (w *wait) all(ctx context.Context, conn *journal.Conn, records []catalog.Re
 		if err != nil {
 			return last, err
 		}
+		resumed, err := w.resumed(ctx, conn, r)
+		if err != nil {
+			return last, err
+		}
 		before := last
 		err = worker.FollowStatus(ctx, conn, func(all []worker.Status) (bool, error) {
 			for _, s := range all {
 				if s.Task == r.Name() && s.Kind == string(r.TaskKind()) {
 					last = before + " is " + string(s.State)
-					return w.judge(s, done)
+					return w.judge(s, resumed, done)
 				}
 			}
 			last = before + " is run by nobody"
@@ -195,9 +199,26 @@ func (w *wait) all(ctx context.Context, conn *journal.Conn, records []catalog.Re
 	return "", nil
 }
 
-// judge says whether a task is as wanted.
-func (w *wait) judge(s worker.Status, done func(worker.Status) (bool, error)) (bool, error) {
-	if s.State == worker.StateFailed && (w.what == forRunning || w.what == forCaughtUp) {
+// resumed gives when a task was resumed last. One that is paused is an error where
+// it would have to run: it could be waited for in vain.
+func (w *wait) resumed(ctx context.Context, conn *journal.Conn, r catalog.Record) (time.Time, error) {
+	if w.what != forRunning && w.what != forCaughtUp {
+		return time.Time{}, nil
+	}
+	control, err := controlplane.ReadControl(ctx, conn, controlplane.Task{Kind: r.TaskKind(), Name: r.Name()})
+	if err != nil || control == nil {
+		return time.Time{}, err
+	}
+	if control.Paused {
+		return time.Time{}, fault.New(fault.Paused, "", "%s %s is paused: it is not %s before somebody resumes it", r.TaskKind(), r.Name(), w.what)
+	}
+	return control.At, nil
+}
+
+// judge says whether a task is as wanted. One that failed before it was resumed is
+// about to start again.
+func (w *wait) judge(s worker.Status, resumed time.Time, done func(worker.Status) (bool, error)) (bool, error) {
+	if s.State == worker.StateFailed && (w.what == forRunning || w.what == forCaughtUp) && !resumed.After(s.Since) {
 		return false, failedTask(s)
 	}
 	return done(s)
