@@ -88,7 +88,7 @@ func (f *file) resume(ctx context.Context, store *objects.Store, was *record) er
 	if was == nil {
 		return nil
 	}
-	same := false
+	var same bool
 	switch {
 	case f.grows():
 		same = f.object.Size >= was.offset
