@@ -17,9 +17,9 @@ var looked = []struct {
 }{
 	{"tasks", "/", []string{"failed", "acmeCo/warehouse", "expected number, but got string", "paused by ops@acmeCo", "behind", "2 quarantined"}},
 	{"flow", "/graph", []string{"warehouse", "materialization"}},
-	{"task-failed", "/tasks/materialization/acmeCo/warehouse", []string{"Why it stands still", "invalid-document", "/amount", "What to do", "12,50", "waiting for less than a second", "task failed", "flow.yaml:42"}},
+	{"task-failed", "/tasks/materialization/acmeCo/warehouse", []string{"Why it stands still", "invalid-document", "/amount", "What to do", "12,50", "Try again now", "waiting for less than a second", "task failed", "flow.yaml:42"}},
 	{"task-paused", "/tasks/capture/acmeCo/refunds-in", []string{"Paused by ops@acmeCo", "their API is being migrated", "Resume"}},
-	{"task-running", "/tasks/derivation/acmeCo/paid-orders", []string{"120k", "Transforms", "Pause"}},
+	{"task-running", "/tasks/derivation/acmeCo/paid-orders", []string{"120k", "Transforms", "Pause", "no room for registers"}},
 	{"collections", "/collections", []string{"acmeCo/customer-totals", "derived", "120.3k"}},
 	{"collection", "/collections/acmeCo/orders", []string{"ord-61", "<script>", "the whole document", "number of the order", "required", "reduce: sum"}},
 	{"collection-sought", "/collections/acmeCo/orders?by=seq&value=2", []string{"ord-2", "Newest, live", "Next documents"}},
