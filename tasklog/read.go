@@ -43,6 +43,24 @@ func (q *Query) admits(e *Entry) bool {
 // ever logged.
 func Read(ctx context.Context, conn *journal.Conn, q Query) ([]Entry, error) {
 	var out []Entry
+	err := Each(ctx, conn, q, func(e Entry) error {
+		if out = append(out, e); q.Last > 0 && len(out) >= 2*q.Last {
+			out = append(out[:0], out[len(out)-q.Last:]...)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if q.Last > 0 && len(out) > q.Last {
+		out = out[len(out)-q.Last:]
+	}
+	return out, nil
+}
+
+// Each calls fn with the lines that are there, the oldest first, and holds no
+// more than one. It does not heed q.Last. fn's error ends it.
+func Each(ctx context.Context, conn *journal.Conn, q Query, fn func(Entry) error) error {
 	err := conn.ReadAll(ctx, Stream, q.filter(), q.After, func(m journal.Message) error {
 		e, err := decode(m.Data)
 		if err != nil {
@@ -51,21 +69,15 @@ func Read(ctx context.Context, conn *journal.Conn, q Query) ([]Entry, error) {
 		if e.Seq = m.Seq; !q.admits(&e) {
 			return nil
 		}
-		if out = append(out, e); q.Last > 0 && len(out) >= 2*q.Last {
-			out = append(out[:0], out[len(out)-q.Last:]...)
-		}
-		return nil
+		return fn(e)
 	})
 	if errors.Is(err, journal.ErrNoStream) || errors.Is(err, journal.ErrPositionBeyondEnd) { // it was removed
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the log: %w", err)
+		return fmt.Errorf("read the log: %w", err)
 	}
-	if q.Last > 0 && len(out) > q.Last {
-		out = out[len(out)-q.Last:]
-	}
-	return out, nil
+	return nil
 }
 
 // Follow calls fn with the lines behind q.After as they come, until the context

@@ -74,8 +74,14 @@ func (b *board) all() []Status {
 // silent says whether the worker of a task shows no sign of life any more.
 func (b *board) silent(s Status) bool { return time.Since(b.signs[s.Worker]) >= silence }
 
+// statusConfig is the bucket of status records. Their values can be overwritten,
+// since what they say of a failure may hold a document.
+func statusConfig() journal.BucketConfig {
+	return journal.BucketConfig{Name: StatusBucket, Description: "what tasks do", Erasable: true}
+}
+
 func statusBucket(ctx context.Context, conn *journal.Conn) (*journal.Bucket, error) {
-	bucket, err := conn.EnsureBucket(ctx, journal.BucketConfig{Name: StatusBucket, Description: "what tasks do"})
+	bucket, err := conn.EnsureBucket(ctx, statusConfig())
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}

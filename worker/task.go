@@ -216,7 +216,7 @@ func (t *task) supervise(ctx context.Context) {
 		}
 		if halt := (*haltError)(nil); errors.As(err, &halt) {
 			why := t.env.explain(err)
-			t.env.log.Warn("task disabled", zap.String("code", string(why.Code)), zap.Error(err))
+			t.env.log.Warn("task disabled", told(why, err)...)
 			t.state.set(StateDisabled, why, time.Time{})
 			return
 		}
@@ -232,12 +232,12 @@ func (t *task) supervise(ctx context.Context) {
 		t.state.failed(why)
 		found := t.suspect(err)
 		if lasting(err) && (found || takenOver(err)) || !patient(err) && attempts >= t.env.limits.Attempts {
-			t.env.log.Error("task failed", zap.String("code", string(why.Code)), zap.Error(err))
+			t.env.log.Error("task failed", told(why, err)...)
 			t.state.set(StateFailed, why, time.Time{})
 			return
 		}
 		wait := t.backoff(failures)
-		t.env.log.Warn("task retries", zap.String("code", string(why.Code)), zap.Duration("wait", wait), zap.Error(err))
+		t.env.log.Warn("task retries", append(told(why, err), zap.Duration("wait", wait))...)
 		t.state.set(StateRetrying, why, time.Now().Add(wait))
 		select {
 		case <-ctx.Done():
@@ -249,6 +249,19 @@ func (t *task) supervise(ctx context.Context) {
 		}
 		t.env.counters.restarts.Add(1)
 	}
+}
+
+// told is what a line of the log says of the end of a shard: where the document
+// lies that is to blame as well, so that the line is found when that is erased.
+func told(why *Why, err error) []zap.Field {
+	fields := []zap.Field{zap.String("code", string(why.Code)), zap.Error(err)}
+	if why.Seq == 0 {
+		return fields
+	}
+	if why.Subject != "" {
+		fields = append(fields, zap.String("subject", why.Subject))
+	}
+	return append(fields, zap.String("collection", why.Collection), zap.Uint64("seq", why.Seq))
 }
 
 // shrink makes transactions smaller when a batch did not take one, and says

@@ -80,7 +80,7 @@ func New(ctx context.Context, o Options) (*Worker, error) {
 	if o.Cut == nil {
 		o.Cut = func(string, string) error { return nil }
 	}
-	bucket, err := o.Conn.EnsureBucket(ctx, journal.BucketConfig{Name: StatusBucket, Description: "what tasks do"})
+	bucket, err := o.Conn.EnsureBucket(ctx, statusConfig())
 	if err != nil {
 		return nil, fmt.Errorf("bucket of status records: %w", err)
 	}

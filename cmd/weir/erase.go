@@ -29,12 +29,13 @@ func eraseCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "erase COLLECTION --key KEY",
 		Short: "Erase one key of a collection from where Weir keeps it",
-		Long: `Erases the documents of one key: from the collection's stream, from what waits for its
-inbox, from quarantine, and from the registers that derivations keep for that key alone:
-their tasks start anew for it. The bytes are overwritten on the server. Without --yes it
+		Long: `Erases the documents of one key: from the collection's stream, all of which it reads, from
+what waits for its inbox, from quarantine, from the registers that derivations keep for that
+key alone, and from what tasks said of them in their logs and in their status. Tasks that
+hold the key start anew for it. The bytes are overwritten on the server. Without --yes it
 only says what it would erase. It lists what it cannot reach: what was derived from the key,
-registers that hold more than that key, and the rows of destinations, with what to do about
-each.`,
+registers that hold more than that key, lines of logs that may mean it, and the rows of
+destinations, with what to do about each.`,
 		Example:           "  weir erase acmeCo/people --key p-17\n  weir erase acmeCo/people --key p-17 --yes\n  weir erase acmeCo/people --key p-17 --deletion '{\"id\":\"p-17\",\"_meta\":{\"op\":\"d\"}}' --yes",
 		Args:              exactlyOne("COLLECTION"),
 		ValidArgsFunction: completeNames(e.connect, string(catalog.KindCollection)),
@@ -48,7 +49,7 @@ each.`,
 	f := c.Flags()
 	f.StringArrayVar(&e.request.Key, "key", nil, "the key; repeat it for each component, in key order")
 	f.StringVar(&e.deletion, "deletion", "", "publish this document (or @FILE) afterwards: a deletion, by the schema, for destinations")
-	f.DurationVar(&e.request.Wait, "wait", 30*time.Second, "how long tasks may take to erase registers; what takes longer is done all the same")
+	f.DurationVar(&e.request.Wait, "wait", 30*time.Second, "how long tasks may take to erase registers, and to start anew; what takes longer is done all the same")
 	f.BoolVar(&e.yes, "yes", false, "do it; without it nothing is erased")
 	return c
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,9 @@ import (
 	"weir/fault"
 	"weir/journal"
 )
+
+// tellEvery is the pause between two words of progress.
+const tellEvery = 5 * time.Second
 
 // Request says what is to be erased.
 type Request struct {
@@ -62,8 +66,12 @@ type erasing struct {
 	packed   []byte
 	id       string // of what is asked of tasks
 	holders  []*holder
-	found    []uint64 // messages of the collection's stream
-	unread   int      // quarantined documents that are no JSON
+	found    map[uint64]bool // messages of the collection's stream, by sequence
+	garbled  []uint64        // messages of the collection's documents that are no JSON
+	unread   int             // quarantined documents that are no JSON
+	traces   *traces
+	logged   logged
+	tellers  []teller // erased status records, whose tasks start anew
 	dry      bool
 	wait     time.Duration
 	progress func(text string)
@@ -73,7 +81,10 @@ type erasing struct {
 // Erase removes a key by what is published. It goes on after an error where it
 // stood when it is asked again.
 func Erase(ctx context.Context, conn *journal.Conn, records []catalog.Record, r Request) (*Report, error) {
-	e := &erasing{conn: conn, records: records, dry: r.DryRun, wait: r.Wait, progress: r.Progress, report: &Report{Collection: r.Collection, Remains: []Remain{}}}
+	e := &erasing{
+		conn: conn, records: records, found: map[uint64]bool{}, dry: r.DryRun, wait: r.Wait, progress: r.Progress,
+		report: &Report{Collection: r.Collection, Remains: []Remain{}},
+	}
 	if err := e.find(r); err != nil {
 		return nil, err
 	}
@@ -81,7 +92,11 @@ func Erase(ctx context.Context, conn *journal.Conn, records []catalog.Record, r 
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{e.findHolders, e.documents, e.inbox, e.note, e.overwrite, e.quarantine, e.registers} {
+	// Logs are read before the documents go, whose sequences tell which lines are
+	// about them, and again for what tasks said meanwhile.
+	for _, step := range []func(context.Context) error{
+		e.findHolders, e.documents, e.inbox, e.note, e.logs, e.overwrite, e.quarantine, e.statuses, e.registers, e.awaitStatuses, e.logs,
+	} {
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("erase a key of %s: %w; what was erased is gone: erase it again for the rest", r.Collection, err)
 		}
@@ -123,8 +138,10 @@ func (e *erasing) find(r Request) error {
 		return err
 	}
 	e.id = requestID(e.target.Name, e.packed)
-	text, err := document.AppendKeyJSON(nil, e.packed)
-	e.report.Key = text
+	if e.report.Key, err = document.AppendKeyJSON(nil, e.packed); err != nil {
+		return err
+	}
+	e.traces, err = e.newTraces()
 	return err
 }
 
@@ -166,17 +183,11 @@ func (e *erasing) deletion(text []byte) (*journal.Outgoing, error) {
 	return &journal.Outgoing{Subject: string(subject), Data: text}, nil
 }
 
-// documents finds what the collection's stream holds under the key.
+// documents finds what the collection's stream holds of the key. All documents
+// are read: one that was published under a subject that is not its key's own
+// lies anywhere.
 func (e *erasing) documents(ctx context.Context) error {
-	all, err := e.target.Select(nil)
-	if err != nil {
-		return err
-	}
-	filter, err := all.KeyFilter(e.packed)
-	if err != nil {
-		return err
-	}
-	return e.messages(ctx, "documents of "+e.target.Name, filter)
+	return e.messages(ctx, "documents of "+e.target.Name, collection.DocFilter(e.target.Name))
 }
 
 // inbox finds what was published without a key and was not moved yet.
@@ -192,9 +203,17 @@ func (e *erasing) inbox(ctx context.Context) error {
 func (e *erasing) messages(ctx context.Context, name, filter string) error {
 	place := Place{Name: name}
 	var d document.Doc
+	read, told := 0, time.Now()
 	err := e.conn.ReadAll(ctx, e.target.StreamName(), filter, 0, func(m journal.Message) error {
-		if d.Parse(m.Data) == nil && e.target.HasKey(&d, e.packed) {
-			e.found = append(e.found, m.Seq)
+		if read++; time.Since(told) > tellEvery && e.progress != nil {
+			e.progress(fmt.Sprintf("looking through %s: %d so far", name, read))
+			told = time.Now()
+		}
+		switch {
+		case d.Parse(m.Data) != nil:
+			e.garbled = append(e.garbled, m.Seq)
+		case e.target.HasKey(&d, e.packed):
+			e.found[m.Seq] = true
 			place.Documents++
 			place.Bytes += len(m.Data)
 			e.shuffles(&d)
@@ -207,7 +226,7 @@ func (e *erasing) messages(ctx context.Context, name, filter string) error {
 
 // overwrite erases the messages that were found.
 func (e *erasing) overwrite(ctx context.Context) error {
-	for _, seq := range e.found {
+	for _, seq := range slices.Sorted(maps.Keys(e.found)) {
 		if e.dry {
 			break
 		}

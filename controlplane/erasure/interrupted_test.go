@@ -40,7 +40,7 @@ func TestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &erasing{conn: conn, records: records, report: &Report{}}
+	e := &erasing{conn: conn, records: records, found: map[uint64]bool{}, report: &Report{}}
 	if err := e.find(Request{Collection: "acmeCo/people", Key: []string{"a"}}); err != nil {
 		t.Fatal(err)
 	}

@@ -93,7 +93,7 @@ func TestRegisters(t *testing.T) {
 		for _, p := range r.Places {
 			counts[p.Name] = p.Documents
 		}
-		if len(counts) != 5 || counts["documents of acmeCo/people"] != 2 || !dry && (counts["registers of acmeCo/turned"] != 1 || counts["registers of acmeCo/finer"] != 2) {
+		if len(counts) != 7 || counts["documents of acmeCo/people"] != 2 || !dry && (counts["registers of acmeCo/turned"] != 1 || counts["registers of acmeCo/finer"] != 2) {
 			t.Errorf("dry %v: places %v", dry, counts)
 		}
 		var left []string

@@ -23,6 +23,11 @@ func (e *erasing) remains(ctx context.Context, deletion bool) error {
 		e.remain(fmt.Sprintf("%d quarantined documents of %s that are no JSON: whose they are cannot be told", e.unread, e.target.Name),
 			"look at them with `weir quarantine list --collection "+e.target.Name+" --rule json`, and drop those of the key")
 	}
+	if n := len(e.garbled); n > 0 {
+		e.remain(fmt.Sprintf("%d messages in the stream of %s that are no JSON: whose they are cannot be told (the first: sequence %d)", n, e.target.Name, e.garbled[0]),
+			"look at them with `nats stream get '"+e.target.StreamName()+"' SEQUENCE`, and erase those of the key with `nats stream rmm '"+e.target.StreamName()+"' SEQUENCE`")
+	}
+	e.saidElsewhere()
 	for _, h := range e.holders {
 		e.shared(h)
 	}
@@ -34,8 +39,8 @@ func (e *erasing) remains(ctx context.Context, deletion bool) error {
 	if deletion {
 		e.remain("the deletion itself, which holds the key, in "+e.target.Name, "erase the key again once the destinations have read it (`weir status`)")
 	}
-	if e.target.Spec.Derive == nil || len(e.holders) > 0 {
-		e.remain("bytes on the server's disk that it gives to nobody any more: of documents that an inbox had moved, and of former values of registers",
+	if e.target.Spec.Derive == nil || len(e.holders) > 0 || len(e.tellers) > 0 {
+		e.remain("bytes on the server's disk that it gives to nobody any more: of documents that an inbox had moved, and of former values of registers and status records",
 			"nothing reads them; they go when the server rewrites or removes the files that they are in")
 	}
 	e.remain("backups of the server, mirrors, and streams that source from "+e.target.StreamName(), "remove them by their own means")
