@@ -107,6 +107,24 @@ func TestFixedSchema(t *testing.T) {
 	}
 }
 
+// A transaction that wrote nothing is no progress: the next start does it again,
+// so that what throws behind it is not tried for ever.
+func TestFailureBehindDocumentsWithoutOutputs(t *testing.T) {
+	conn := weirtest.Connect(t, weirtest.Server(t))
+	c := weirtest.Publish(t, conn, weirtest.Files(t, flow("stop", "export function fromIn({ doc }) {\n  if (doc.n === 13) throw new Error('no luck');\n}\n")))
+	o := weirtest.Options(t, conn, t.TempDir())
+	o.Limits.Rest = time.Hour
+	w, _ := weirtest.Run(t, o)
+	for i := range 5 {
+		weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], fmt.Sprintf(`{"id":"%d"}`, i))
+		weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/out", "acmeCo/in")
+	}
+	weirtest.Ingest(t, conn, c.Collections["acmeCo/in"], `{"id":"x","n":13}`)
+	if s := weirtest.State(t, w, worker.KindDerivation, "acmeCo/out", worker.StateFailed); s.Why.Code != "module" {
+		t.Errorf("%+v", s.Why)
+	}
+}
+
 // TestInbox publishes without a key and with a wrong number of key tokens:
 // valid documents are moved under their own keys, invalid ones go to
 // quarantine, and nothing stays in the inbox.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"weir/collection"
@@ -108,6 +109,9 @@ func (s *shard) flushOn(ctx context.Context) error {
 	}
 	if err := s.apply(ctx, changes, f.to); err != nil {
 		return err
+	}
+	if !maps.Equal(s.kept.Positions, f.to.Positions) {
+		s.progress.Add(1)
 	}
 	s.kept, s.under, s.flushed = f.to, nil, s.now()
 	if err := s.cut("flush.after"); err != nil {

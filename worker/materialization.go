@@ -303,6 +303,7 @@ func (m *materialization) stage(context.Context) (func(context.Context) error, e
 		if err := m.commit(ctx, turn, at, only); err != nil {
 			return &inputError{suspects: blamed, err: err}
 		}
+		m.env.progress.Add(1)
 		m.env.txn.Add(1)
 		m.env.committed(at)
 		return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"weir/derive"
@@ -40,6 +41,7 @@ type shard struct {
 
 	withRegisters bool
 	now           func() time.Time
+	progress      *atomic.Uint64 // counts what became durable: a start behind it does not do it again
 
 	txn       uint64 // of the newest marker
 	seq       uint64 // of the newest marker in the stream
@@ -331,6 +333,7 @@ func (s *shard) commit(ctx context.Context, t transaction) error {
 	if err := s.append(ctx, t); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	s.progress.Add(1)
 	s.changed = len(t.registers)
 	for _, c := range t.registers {
 		s.remember(c)

@@ -84,6 +84,7 @@ type env struct {
 
 	counters  counters
 	txn       atomic.Uint64 // the newest committed transaction, for log lines
+	progress  atomic.Uint64 // counts what became durable
 	suspects  suspects      // of the last failed attempt
 	widest    int           // outputs that a source document may give, by what they gave of late
 	room      int           // messages that a transaction may hold, by what batches took of late; 0: as many as the server allows
@@ -199,12 +200,13 @@ func (t *task) halt(patience time.Duration) {
 }
 
 // supervise starts the shard until it is told to stop, or until an error
-// stays. A shard that made progress starts counting its failures anew. Failures
+// stays. A shard that made durable progress starts counting its failures anew:
+// transactions that wrote nothing are done again by the next start. Failures
 // that pass by themselves make pauses longer, and do not count as attempts.
 func (t *task) supervise(ctx context.Context) {
 	failures, attempts := 0, 0
 	for {
-		before := t.env.counters.txns.Load()
+		before := t.env.progress.Load()
 		err := t.run(ctx, t.stop, t.env)
 		if ctx.Err() != nil || (err == nil && closed(t.stop)) {
 			t.env.log.Info("task stops")
@@ -220,7 +222,7 @@ func (t *task) supervise(ctx context.Context) {
 			t.state.set(StateDisabled, why, time.Time{})
 			return
 		}
-		if t.env.counters.txns.Load() > before {
+		if t.env.progress.Load() > before {
 			failures, attempts = 0, 0
 		}
 		failures++

@@ -292,7 +292,7 @@ func openShard(ctx context.Context, e *env, name, target, state string) (*shard,
 	return &shard{
 		conn: e.conn, bucket: bucket, bucketName: bucket.Name(), keys: keys, key: key, withRegisters: state != "",
 		stream: collection.StreamName(target), subject: collection.TxnSubject(target, e.task, e.token),
-		writer: nonce(), cut: e.cut, now: time.Now,
+		writer: nonce(), cut: e.cut, now: time.Now, progress: &e.progress,
 	}, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -176,8 +177,15 @@ func deadlock(r *running) {
 	if err := tx.Rollback(ctx); err != nil {
 		r.Fatal(err)
 	}
-	if !strings.Contains(r.server.Log(), "deadlock detected") {
-		r.Errorf("no deadlock:\n%s", r.server.Log())
+	// What the server has logged comes through a pipe, a moment later.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !strings.Contains(r.server.Log(), "deadlock detected") {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			r.Fatalf("no deadlock:\n%s", r.server.Log())
+		}
 	}
 }
 
