@@ -6,8 +6,9 @@
 // What is published, planned, shown or compared keeps the names.
 //
 // A [Redactor] knows the values that were put in, and those that stand in
-// members which a connector's schema marks with `secret: true`, and takes them
-// out of texts: of log lines, of errors, of status records. So an error text of
-// a driver that repeats its password is safe, too. [Mask] does the same for a
+// members which a connector's schema marks: with `secret: true` as a whole, with
+// `secret: user` and `secret: url` what of a URL may be secret. It takes them out
+// of texts: of log lines, of errors, of status records. So an error text of a
+// driver that repeats its password is safe, too. [Mask] does the same for a
 // configuration that holds secrets literally.
 package secrets

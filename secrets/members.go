@@ -20,8 +20,8 @@ func Mask(schema, config json.RawMessage) json.RawMessage {
 	}
 	changed := false
 	for _, m := range members(schema, root) {
-		if m.literal() {
-			m.set(Masked)
+		if hidden, ok := m.masked(); ok {
+			m.set(hidden)
 			changed = true
 		}
 	}
@@ -57,6 +57,12 @@ func Values(schema, config json.RawMessage) (values []string) {
 		return nil
 	}
 	for _, m := range members(schema, root) {
+		if m.mark != "" {
+			for _, text := range texts(m.value) {
+				values = append(values, tokensIn(text, m.mark)...)
+			}
+			continue
+		}
 		values = append(values, strings.Join(texts(m.value), "\n"))
 		values = append(values, texts(m.value)...)
 	}
@@ -68,21 +74,58 @@ type member struct {
 	pointer string
 	value   any
 	set     func(any)
+	mark    string // inUser or inURL where only a part of it is secret
+}
+
+// placeholder stands for a name in a text that is looked at without its names.
+const placeholder = "\x00"
+
+// bare gives a text with a sign in place of each name, and the names.
+func bare(text string) (out string, names []string) {
+	for _, p := range split(text) {
+		if out += p.text; p.name != "" {
+			out += placeholder
+			names = append(names, p.name)
+		}
+	}
+	return out, names
+}
+
+// masked gives the member as people may see it, if it holds a secret.
+func (m member) masked() (any, bool) {
+	text, ok := m.value.(string)
+	if m.mark == "" || !ok {
+		return Masked, m.literal()
+	}
+	plain, names := bare(text)
+	var out strings.Builder
+	done := 0
+	for _, at := range spans(plain, m.mark) {
+		if !strings.Contains(plain[at.from:at.to], placeholder) {
+			out.WriteString(plain[done:at.from] + Masked)
+			done = at.to
+		}
+	}
+	if done == 0 {
+		return m.value, false
+	}
+	shown := out.String() + plain[done:]
+	for _, name := range names {
+		shown = strings.Replace(shown, placeholder, "${"+name+"}", 1)
+	}
+	return shown, true
 }
 
 // literal says whether the member holds a secret: all that names none, but
 // also a URL with a password beside names, as postgres://me:word@${env:HOST}/db.
 func (m member) literal() bool {
 	for _, text := range texts(m.value) {
-		const name = "\x00" // stands for a placeholder
-		bare := ""
-		for _, p := range split(text) {
-			if bare += p.text; p.name != "" {
-				bare += name
-			}
+		plain, _ := bare(text)
+		if m.mark != "" {
+			return slices.ContainsFunc(tokensIn(plain, m.mark), func(part string) bool { return !strings.Contains(part, placeholder) })
 		}
-		password := passwordIn(bare)
-		if bare != "" && !strings.Contains(bare, name) || password != "" && !strings.Contains(password, name) {
+		password := passwordIn(plain)
+		if plain != "" && !strings.Contains(plain, placeholder) || password != "" && !strings.Contains(password, placeholder) {
 			return true
 		}
 	}
@@ -154,6 +197,11 @@ func (f *finder) find(schema any, m member, depth int) {
 		f.leaves(m)
 		return
 	}
+	if mark, ok := s["secret"].(string); ok && m.set != nil {
+		m.mark = mark
+		f.leaves(m)
+		return
+	}
 	if ref, ok := s["$ref"].(string); ok {
 		f.find(f.lookUp(ref), m, depth+1)
 	}
@@ -172,7 +220,7 @@ func (f *finder) find(schema any, m member, depth int) {
 		f.properties(s, v, m.pointer, depth)
 	case []any:
 		for i := range v {
-			f.find(s["items"], member{m.pointer + "/" + strconv.Itoa(i), v[i], func(value any) { v[i] = value }}, depth+1)
+			f.find(s["items"], member{m.pointer + "/" + strconv.Itoa(i), v[i], func(value any) { v[i] = value }, ""}, depth+1)
 		}
 	}
 }
@@ -183,11 +231,11 @@ func (f *finder) leaves(m member) {
 	switch v := m.value.(type) {
 	case map[string]any:
 		for _, name := range sorted(v) {
-			f.leaves(member{m.pointer + "/" + escape(name), v[name], func(value any) { v[name] = value }})
+			f.leaves(member{m.pointer + "/" + escape(name), v[name], func(value any) { v[name] = value }, m.mark})
 		}
 	case []any:
 		for i := range v {
-			f.leaves(member{m.pointer + "/" + strconv.Itoa(i), v[i], func(value any) { v[i] = value }})
+			f.leaves(member{m.pointer + "/" + strconv.Itoa(i), v[i], func(value any) { v[i] = value }, m.mark})
 		}
 	default:
 		if !f.seen[m.pointer] {
@@ -204,7 +252,7 @@ func (f *finder) properties(s, object map[string]any, pointer string, depth int)
 		if !ok {
 			of = s["additionalProperties"]
 		}
-		f.find(of, member{pointer + "/" + escape(name), object[name], func(value any) { object[name] = value }}, depth+1)
+		f.find(of, member{pointer + "/" + escape(name), object[name], func(value any) { object[name] = value }, ""}, depth+1)
 	}
 }
 

@@ -176,3 +176,41 @@ func FuzzRedact(f *testing.F) {
 		}
 	})
 }
+
+// Of a URL only what may be secret is hidden: the rest says where it leads.
+func TestURLs(t *testing.T) {
+	schema := json.RawMessage(`{"properties":{"hook":{"secret":"url"},"servers":{"secret":"user"}}}`)
+	for _, c := range []struct{ member, url, shown, known string }{
+		{"hook", "https://hooks.example/in/orders?wait=true", "https://hooks.example/in/orders?wait=***", ""},
+		{"hook", "https://me:pa%2Fss@hooks.example/in", "https://me:***@hooks.example/in", "pa%2Fss pa/ss"},
+		{"hook", "https://t0ken@hooks.example", "https://***@hooks.example", "t0ken"},
+		{"hook", "https://hooks.example/T0/B0/XXXXXXXX0000XXXX?key=0123456789abcdef&v=1#x", "https://hooks.example/T0/B0/***?key=***&v=***#x", "XXXXXXXX0000XXXX 0123456789abcdef"},
+		{"hook", "https://me:${file:a/b}@${env:HOST}/${env:PATH}?key=${env:KEY}", "https://me:${file:a/b}@${env:HOST}/${env:PATH}?key=${env:KEY}", ""},
+		{"hook", "https://me:word@${env:HOST}/${env:PATH}?wait=1", "https://me:***@${env:HOST}/${env:PATH}?wait=***", "word"},
+		{"servers", "nats://a:4222,nats://u:word@b:4222", "nats://a:4222,nats://u:***@b:4222", "word"},
+		{"servers", "s3://b/in?endpoint=http://id:word@h/0123456789abcdef", "s3://b/in?endpoint=http://id:***@h/0123456789abcdef", "word"},
+		{"servers", "plain", "plain", ""},
+	} {
+		config, err := encode(map[string]any{c.member: c.url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := encode(map[string]any{c.member: c.shown})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := Mask(schema, config); string(got) != string(want) {
+			t.Errorf("%s is shown as %s, want %s", c.url, got, want)
+		}
+		literal := Literals(schema, config)
+		if (len(literal) > 0) != (c.known != "") {
+			t.Errorf("%s: literal: %q", c.url, literal)
+		}
+		if strings.Contains(c.url, "${") {
+			continue // values are taken of what names stand for
+		}
+		if got := strings.Join(Values(schema, config), " "); got != c.known {
+			t.Errorf("%s: values %q, want %q", c.url, got, c.known)
+		}
+	}
+}

@@ -164,7 +164,7 @@ type member struct {
 	Description string            `json:"description"`
 	Default     json.RawMessage   `json:"default"`
 	Enum        []any             `json:"enum"`
-	Secret      bool              `json:"secret"`
+	Secret      any               `json:"secret"`
 	Items       *member           `json:"items"`
 	Required    []string          `json:"required"`
 	Properties  map[string]member `json:"properties"`
@@ -228,8 +228,11 @@ func typeOf(p member, required bool) string {
 			out = "list of " + s + "s"
 		}
 	}
-	if p.Secret {
+	switch p.Secret {
+	case true:
 		out += ", secret"
+	case "user", "url":
+		out += ", secret in part"
 	}
 	if required {
 		out += ", required"

@@ -249,7 +249,7 @@ func (d *Dialog) check(what string, value, by json.RawMessage) error {
 		all = append(all, fmt.Sprintf("%s%s: %s", what, v.Pointer, v.Message))
 	}
 	if len(all) > 0 {
-		return errors.New(redactor(d.Secrets).Replace(strings.Join(all, "; ")))
+		return errors.New(redactor(d.Secrets).Text(strings.Join(all, "; ")))
 	}
 	return nil
 }
@@ -258,24 +258,7 @@ func (d *Dialog) check(what string, value, by json.RawMessage) error {
 func (d *Dialog) Safe(err error) error { return Safe(err, d.Secrets) }
 
 // Safe gives an error without secrets in its text.
-func Safe(err error, secrets []string) error {
-	if err == nil {
-		return nil
-	}
-	text := err.Error()
-	if redacted := redactor(secrets).Replace(text); redacted != text {
-		return &redactedError{redacted, err}
-	}
-	return err
-}
-
-type redactedError struct {
-	text string
-	err  error
-}
-
-func (e *redactedError) Error() string { return e.text }
-func (e *redactedError) Unwrap() error { return e.err }
+func Safe(err error, values []string) error { return redactor(values).Error(err) }
 
 // secretsOf gives the values of a configuration that its schema calls secret,
 // and those whose name does.

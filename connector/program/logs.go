@@ -3,7 +3,6 @@ package program
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"weir/secrets"
 )
 
 const (
@@ -37,33 +38,23 @@ type logs struct {
 
 	done    chan struct{} // closed at the end of standard error
 	mu      sync.Mutex
-	secrets *strings.Replacer
+	secrets *secrets.Redactor
 	lines   []string // the last ones, for an error
 	fatal   string   // the last one whose level says that it is the end
 }
 
-func newLogs(log *zap.Logger, secrets []string) *logs {
+func newLogs(log *zap.Logger, values []string) *logs {
 	if log == nil {
 		log = zap.NewNop()
 	}
-	return &logs{log: log, secrets: redactor(secrets), now: time.Now, allowed: 10 * lineRate, done: make(chan struct{})}
+	return &logs{log: log, secrets: redactor(values), now: time.Now, allowed: 10 * lineRate, done: make(chan struct{})}
 }
 
-// redactor replaces secret values, as they are and as JSON writes them.
-func redactor(secrets []string) *strings.Replacer {
-	var pairs []string
-	long := slices.Clone(secrets)
-	slices.SortFunc(long, func(a, b string) int { return cmp.Compare(len(b), len(a)) }) // one may hold another
-	for _, secret := range long {
-		if len(secret) < 3 { // it stands in any text, and says nothing there
-			continue
-		}
-		pairs = append(pairs, secret, "***")
-		if text, err := json.Marshal(secret); err == nil && string(text[1:len(text)-1]) != secret {
-			pairs = append(pairs, string(text[1:len(text)-1]), "***")
-		}
-	}
-	return strings.NewReplacer(pairs...)
+// redactor knows secret values.
+func redactor(values []string) *secrets.Redactor {
+	r := &secrets.Redactor{}
+	r.Add(values...)
+	return r
 }
 
 // follow reads to the end.
@@ -89,16 +80,16 @@ func (l *logs) follow(from io.Reader) {
 }
 
 // reveal narrows the values that nothing may show.
-func (l *logs) reveal(secrets []string) {
+func (l *logs) reveal(values []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.secrets = redactor(secrets)
+	l.secrets = redactor(values)
 }
 
 func (l *logs) redact(text string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.secrets.Replace(text)
+	return l.secrets.Text(text)
 }
 
 func (l *logs) handle(text string, cut int) {

@@ -48,7 +48,7 @@ const ConfigSchema = `{
   "description": "A NATS server: one of url and context, and how to be let in.",
   "additionalProperties": false,
   "properties": {
-    "url": {"type": "string", "minLength": 1, "title": "URL", "description": "Servers, separated by commas, as in nats://nats.example.com:4222."},
+    "url": {"type": "string", "minLength": 1, "secret": "user", "title": "URL", "description": "Servers, separated by commas, as in nats://nats.example.com:4222."},
     "context": {"type": "string", "minLength": 1, "title": "Context", "description": "A NATS context of the machine that runs the task: its name, or the path of its file."},
     "user": {"type": "string", "title": "User", "description": "User, with password."},
     "password": {"type": "string", "title": "Password", "description": "Password of the user.", "secret": true},

@@ -36,6 +36,7 @@ type Credentials struct {
 // Location.
 const Properties = `"url": {
       "type": "string",
+      "secret": "user",
       "minLength": 1,
       "title": "Place",
       "description": "A directory, relative to the data directory unless it begins with a slash; file:///directory; or s3://bucket/prefix?region=...&endpoint=...&use_path_style=true|false&profile=... of S3 or a server that speaks its protocol."
@@ -87,7 +88,7 @@ func (l Location) parse() (*url.URL, error) {
 		}
 	}
 	switch {
-	case u.User != nil:
+	case u.User != nil || holdsUser(u.Query().Get("endpoint")):
 		return nil, errors.New("url holds a user or password: write them under credentials")
 	case u.Scheme == "file" && (u.Host != "" || u.Path == ""):
 		return nil, errors.New("url: a file address has three slashes and the directory's absolute path, as in file:///srv/incoming")
@@ -100,6 +101,12 @@ func (l Location) parse() (*url.URL, error) {
 		}
 	}
 	return u, nil
+}
+
+// holdsUser says whether a server's address has a user in it.
+func holdsUser(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.User != nil
 }
 
 // Open opens the store. It goes nowhere yet: whether a bucket or directory is

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weir/connector"
+	"weir/secrets"
 )
 
 // config is the endpoint's configuration as it is written.
@@ -56,7 +57,7 @@ type settings struct {
 	keyHeader      string
 	secrets        [][]byte
 	allowLinkLocal bool
-	hidden         []string // what no error may show
+	hidden         secrets.Redactor // of what no error may show: an endpoint may repeat what it was sent
 }
 
 const configSchema = `{
@@ -65,7 +66,7 @@ const configSchema = `{
   "required": ["url"],
   "additionalProperties": false,
   "properties": {
-    "url": {"type": "string", "pattern": "^https?://", "title": "URL", "description": "Where documents are sent. A binding's path is appended to it."},
+    "url": {"type": "string", "pattern": "^https?://", "secret": "url", "title": "URL", "description": "Where documents are sent. A binding's path is appended to it."},
     "method": {"enum": ["POST", "PUT", "PATCH"], "default": "POST", "title": "Method", "description": "Of the requests."},
     "headers": {
       "type": "object",
@@ -181,14 +182,7 @@ func (s *settings) setURL(text string) error {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Fragment != "" {
 		return errors.New("url: it is not of the form https://host/path")
 	}
-	if u.User != nil {
-		if password, ok := u.User.Password(); ok {
-			s.hide(password)
-		}
-	}
-	for _, values := range u.Query() {
-		s.hide(values...)
-	}
+	s.hidden.Add(secrets.OfURL(text)...)
 	s.url = u
 	return nil
 }
@@ -208,7 +202,7 @@ func (s *settings) setHeaders(headers map[string]string) error {
 		}
 		s.headers[canonical] = value
 		_, token, _ := strings.Cut(value, " ") // as behind Bearer
-		s.hide(value, token)
+		s.hidden.Add(value, token)
 	}
 	return errors.Join(faults...)
 }
@@ -225,8 +219,8 @@ func (s *settings) setTimeout(text string) error {
 	return nil
 }
 
-func (s *settings) setSecrets(secrets []string) error {
-	for i, secret := range secrets {
+func (s *settings) setSecrets(all []string) error {
+	for i, secret := range all {
 		key := []byte(secret)
 		if coded, ok := strings.CutPrefix(secret, "whsec_"); ok {
 			var err error
@@ -238,18 +232,9 @@ func (s *settings) setSecrets(secrets []string) error {
 			return fmt.Errorf("signingSecrets: number %d is empty", i+1)
 		}
 		s.secrets = append(s.secrets, key)
-		s.hide(secret)
+		s.hidden.Add(secret)
 	}
 	return nil
-}
-
-// hide keeps texts out of errors: an endpoint may repeat what it was sent.
-func (s *settings) hide(texts ...string) {
-	for _, text := range texts {
-		if len(text) >= 4 { // what is shorter is no secret, and would make errors unreadable
-			s.hidden = append(s.hidden, text)
-		}
-	}
 }
 
 // at gives the URL of a binding, and how errors name it: without what may be

@@ -177,25 +177,15 @@ func (s *session) clean(err error) error {
 	if errors.As(err, &in) {
 		err = in.Err
 	}
-	if text := s.redact(err.Error()); text != err.Error() {
-		return errors.New(text)
-	}
-	return err
+	return s.settings.hidden.Error(err)
 }
 
 // excerpt shows the beginning of an answer on one line.
 func (s *session) excerpt(answer []byte) string {
-	text := s.redact(strings.ToValidUTF8(string(answer), "\uFFFD"))
+	text := s.settings.hidden.Text(strings.ToValidUTF8(string(answer), "\uFFFD"))
 	text = strings.Join(strings.Fields(text), " ")
 	if len(text) > showAnswer {
 		text = strings.ToValidUTF8(text[:showAnswer], "") + "..."
-	}
-	return text
-}
-
-func (s *session) redact(text string) string {
-	for _, secret := range s.settings.hidden {
-		text = strings.ReplaceAll(text, secret, "***")
 	}
 	return text
 }
