@@ -82,11 +82,14 @@ var sameLevel = map[string]map[string]string{
 // Whole trees outside the levels. They may import any layer, and no layer may
 // import them but from tests.
 var besides = map[string]string{
-	"internal/weirtest":    "what tests share",
-	"internal/browsertest": "what tests of pages share",
-	"internal/pgtest":      "a PostgreSQL server for tests and for bench",
-	"bench":                "a program that measures",
-	"examples":             "their tests run them through the real engine",
+	"connector/program/programtest": "tests as connectors, for those of sources and sinks",
+	"internal/golden":               "files that tests compare with, of any layer",
+	"internal/weirtest":             "what tests share",
+	"internal/browsertest":          "what tests of pages share",
+	"internal/natstest":             "a NATS server of somebody else's",
+	"internal/pgtest":               "a PostgreSQL server for tests and for bench",
+	"bench":                         "a program that measures",
+	"examples":                      "their tests run them through the real engine",
 }
 
 // Pairs that the levels would allow, or that deserve a reason of their own.
@@ -108,7 +111,7 @@ var doors = []struct {
 	only    []string
 	reason  string
 }{
-	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "internal/natsendpoint", "controlplane/api", "bench"},
+	{"github.com/nats-io/nats.go", []string{"journal", "sources/nats", "sinks/nats", "internal/natsendpoint", "internal/natstest", "controlplane/api", "bench"},
 		"journal is the only door to JetStream; the connectors and the API speak NATS to others; bench/limits.go takes the limits without Weir"},
 	{"github.com/nats-io/nats-server/v2", []string{"journal/server", "internal/weirtest"}, "one place sets how our servers run"},
 	{"github.com/dop251/goja", []string{"derive"}, "user code runs in one place"},

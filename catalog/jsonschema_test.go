@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v5"
+
+	"weir/internal/golden"
 )
 
 func compiledFormat(t *testing.T) *jsonschema.Schema {
@@ -48,7 +50,7 @@ func validateFile(t *testing.T, s *jsonschema.Schema, name string) error {
 }
 
 func TestJSONSchema(t *testing.T) {
-	golden(t, "testdata/format.schema.golden", JSONSchema())
+	golden.Compare(t, "testdata/format.schema.golden", string(JSONSchema()))
 	s := compiledFormat(t)
 	good := append(catalogs(t, "good"), "testdata/parts/shared.yaml", "testdata/parts/more.json")
 	examples, err := filepath.Glob("../examples/*/*flow.yaml")

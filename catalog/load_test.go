@@ -4,32 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"weir/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files and the reference page")
-
-// golden compares a text with the file of that name, or writes the file.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatalf("%v: run the test with -update", err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs: run the test with -update and read the diff\n--- got\n%s\n--- want\n%s", name, got, want)
-	}
-}
 
 // catalogs returns the catalogs of testdata of a kind: good or bad.
 func catalogs(t *testing.T, kind string) []string {
@@ -59,7 +40,7 @@ func TestLoadGood(t *testing.T) {
 			if err := enc.Encode(c); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+".golden", text.Bytes())
+			golden.Compare(t, name+".golden", text.String())
 			if wd, _ := os.Getwd(); bytes.Contains(text.Bytes(), []byte(wd)) {
 				t.Errorf("the catalog names %s, a path of this machine", wd)
 			}
@@ -75,7 +56,7 @@ func TestLoadBad(t *testing.T) {
 			if c != nil || !errors.As(err, &errs) || len(errs) == 0 {
 				t.Fatalf("got catalog %v, error %v", c, err)
 			}
-			golden(t, name+".golden", []byte(err.Error()+"\n"))
+			golden.Compare(t, name+".golden", err.Error()+"\n")
 		})
 	}
 }

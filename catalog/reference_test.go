@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"weir/internal/golden"
 )
 
 const referenceHead = `# Catalog files
@@ -61,7 +63,7 @@ func TestReference(t *testing.T) {
 		}
 		writeFields(&b, fieldsOf(s.typ))
 	}
-	golden(t, "../docs/reference/catalog.md", []byte(b.String()))
+	golden.Compare(t, "../docs/reference/catalog.md", b.String())
 }
 
 func writeFields(b *strings.Builder, fields []field) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"weir/document"
+	"weir/internal/golden"
 )
 
 // TestRewriteDocuments shows files before and after, one change a case:
@@ -44,7 +45,7 @@ func TestRewriteDocuments(t *testing.T) {
 			if err != nil {
 				out = []byte("error: " + err.Error() + "\n")
 			}
-			golden(t, base+".golden", out)
+			golden.Compare(t, base+".golden", string(out))
 		})
 	}
 }

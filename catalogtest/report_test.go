@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weir/catalog"
+	"weir/internal/golden"
 )
 
 // reported is a report with a test of each outcome.
@@ -64,7 +65,7 @@ func TestReportForms(t *testing.T) {
 	if err := r.WriteJUnit(&junit); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "testdata/report.txt", text.String()+"\n"+plain.String())
-	golden(t, "testdata/report.json", js.String())
-	golden(t, "testdata/report.xml", junit.String())
+	golden.Compare(t, "testdata/report.txt", text.String()+"\n"+plain.String())
+	golden.Compare(t, "testdata/report.json", js.String())
+	golden.Compare(t, "testdata/report.xml", junit.String())
 }

@@ -2,7 +2,6 @@ package catalogtest
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"weir/catalog"
 	"weir/controlplane"
+	"weir/internal/golden"
 )
 
 const flow = `
@@ -102,26 +102,6 @@ func TestPassing(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// golden compares a text with the file of that name, or writes the file.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatalf("%v: run the test with -update", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs: run the test with -update and read the diff\n--- got\n%s\n--- want\n%s", name, got, want)
-	}
-}
-
 // TestFailing shows what people read of tests that fail.
 func TestFailing(t *testing.T) {
 	got := results(t, `
@@ -161,7 +141,7 @@ func TestFailing(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s\n%s\n\n", name, strings.ReplaceAll(got[name], "\n", "\n  "))
 	}
-	golden(t, "testdata/failures.golden", paths.ReplaceAllString(b.String(), "flow.yaml"))
+	golden.Compare(t, "testdata/failures.golden", paths.ReplaceAllString(b.String(), "flow.yaml"))
 }
 
 // paths matches files of a test's directory.

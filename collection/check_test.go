@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"weir/catalog"
+	"weir/internal/golden"
 )
 
 const thingSchema = `{
@@ -49,7 +50,7 @@ func TestChecker(t *testing.T) {
 			t.Errorf("%s: got %#v", test.what, err)
 		}
 	}
-	golden(t, "check.golden", report.String())
+	golden.Compare(t, "testdata/check.golden", report.String())
 }
 
 func TestCheckerAllocatesNothing(t *testing.T) {
@@ -114,7 +115,7 @@ func TestNewErrors(t *testing.T) {
 		_, err := New(s)
 		fmt.Fprintf(&report, "%s: %v\n", test.what, err)
 	}
-	golden(t, "new.golden", report.String())
+	golden.Compare(t, "testdata/new.golden", report.String())
 }
 
 func TestDefaultStandsInForKey(t *testing.T) {

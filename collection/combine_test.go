@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"weir/document"
+	"weir/internal/golden"
 )
 
 const reducing = `{
@@ -386,7 +387,7 @@ func TestCombinerErrors(t *testing.T) {
 			t.Errorf("%s: after a reset got %s", test.what, got)
 		}
 	}
-	golden(t, "combine.golden", report.String())
+	golden.Compare(t, "testdata/combine.golden", report.String())
 }
 
 func TestCombinerMisuse(t *testing.T) {

@@ -105,19 +105,6 @@ func StreamName(name string) string {
 	return string(dst)
 }
 
-// CatalogName is the reverse of [StreamName].
-func CatalogName(stream string) (string, error) {
-	parts := strings.Split(stream, "=")
-	for i, part := range parts {
-		s, err := unescape(part, '%', &namePlain)
-		if err != nil {
-			return "", fmt.Errorf("decode stream name %q: %w", stream, err)
-		}
-		parts[i] = s
-	}
-	return strings.Join(parts, "/"), nil
-}
-
 // KVKey spells any string as one token of a KV key. Keys of the KV protocol take
 // letters, digits, "-", "_", "/" and "="; all other bytes are written "=XX".
 func KVKey(s string) string { return string(appendEscaped(nil, s, '=', &kvPlain)) }

@@ -49,7 +49,7 @@ func selected(t testing.TB, c *Collection, include, exclude byField) Selection {
 func TestPartitionedSubject(t *testing.T) {
 	c := parted(t)
 	doc := parsed(t, `{"id":"x.y","region":"E U","at":{"shop":7},"priced":true}`)
-	want := fmt.Sprintf("weir.doc.acmeCo/things.%d.7.true.E%%20U.x%%2Ey", Partition([]string{"x%2Ey"}, 16))
+	want := fmt.Sprintf("weir.doc.acmeCo/things.%d.7.true.E%%20U.x%%2Ey", partitionOf([]byte("x%2Ey"), 16))
 	if got, err := c.AppendSubject(nil, doc); err != nil || string(got) != want {
 		t.Errorf("got %s, %v, want %s", got, err, want)
 	}

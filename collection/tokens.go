@@ -133,25 +133,15 @@ func appendTokensSlowly(dst, packed []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// Partition is the partition that key tokens, as they stand in a subject, belong to:
-// the 32-bit FNV-1a hash of the tokens without separator, modulo the number of
-// partitions. The server's subject transforms compute the same.
-func Partition(tokens []string, partitions int) int {
-	h := uint32(fnvOffset)
-	for _, token := range tokens {
-		for i := 0; i < len(token); i++ {
-			h = (h ^ uint32(token[i])) * fnvPrime
-		}
-	}
-	return int(h % uint32(partitions))
-}
-
 const (
 	fnvOffset = 2166136261
 	fnvPrime  = 16777619
 )
 
-// partitionOf is Partition of tokens with dots between them. No token holds a dot.
+// partitionOf is the partition that key tokens belong to, given as they stand in a
+// subject, with dots between them: the 32-bit FNV-1a hash of the tokens without
+// separator, modulo the number of partitions. No token holds a dot. The server's
+// subject transforms compute the same.
 func partitionOf(dotted []byte, partitions int) int {
 	h := uint32(fnvOffset)
 	for _, b := range dotted {

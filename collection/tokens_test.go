@@ -49,8 +49,7 @@ func TestSubject(t *testing.T) {
 			t.Errorf("%s: %v", test.doc, err)
 			continue
 		}
-		tokens := strings.Split(test.want, ".")
-		want := fmt.Sprintf("xweir.doc.acmeCo/things.%d.%s", Partition(tokens, 16), test.want)
+		want := fmt.Sprintf("xweir.doc.acmeCo/things.%d.%s", partitionOf([]byte(test.want), 16), test.want)
 		if string(got) != want {
 			t.Errorf("%s: got %s, want %s", test.doc, got, want)
 		}

@@ -1,8 +1,6 @@
 package derive
 
 import (
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,9 +9,8 @@ import (
 	"maps"
 
 	"weir/catalog"
+	"weir/internal/golden"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 const typesData = "testdata/types"
 
@@ -33,12 +30,6 @@ func TestDeclarations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join(typesData, "golden")
-	if *rewrite {
-		if err := os.RemoveAll(golden); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var written []string
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !strings.HasPrefix(files[name], Generated) {
@@ -48,23 +39,8 @@ func TestDeclarations(t *testing.T) {
 		if !ok {
 			continue // a fixed text
 		}
-		path := filepath.Join(golden, short)
 		written = append(written, short)
-		if *rewrite {
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(files[name]), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if files[name] != string(want) {
-			t.Errorf("%s differs from its golden file (-rewrite writes it anew):\n%s", name, files[name])
-		}
+		golden.Compare(t, filepath.Join(typesData, "golden", short), files[name])
 	}
 	if want := []string{"acmeCo/copies.d.ts", "acmeCo/numbered.d.ts", "acmeCo/orders.d.ts", "acmeCo/people/all.d.ts", "acmeCo/totals.d.ts"}; !slices.Equal(written, want) {
 		t.Errorf("files are %v, not %v", written, want)

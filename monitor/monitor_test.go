@@ -2,7 +2,6 @@ package monitor_test
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,13 +12,12 @@ import (
 	"strings"
 	"testing"
 
+	"weir/internal/golden"
 	"weir/internal/weirtest"
 	"weir/monitor"
 	"weir/tasklog"
 	"weir/worker"
 )
-
-var update = flag.Bool("update", false, "rewrite the reference page")
 
 // get asks a handler.
 func get(t *testing.T, h http.Handler, target string) (int, string) {
@@ -170,16 +168,7 @@ func TestReferencePage(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, labels, m.Help)
 	}
-	const page = "../docs/reference/metrics.md"
-	if *update {
-		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(page)
-	if err != nil || string(want) != b.String() {
-		t.Errorf("%s is not what the metrics say: run the test with -update and read the diff (%v)", page, err)
-	}
+	golden.Compare(t, "../docs/reference/metrics.md", b.String())
 }
 
 const head = `# Metrics

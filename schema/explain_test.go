@@ -1,14 +1,12 @@
 package schema
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
-)
 
-var rewrite = flag.Bool("rewrite", false, "rewrite the golden files")
+	"weir/internal/golden"
+)
 
 const explainSchema = `{
  "$defs":{"line":{"type":"object","properties":{"sku":{"type":"string","pattern":"^SKU-"},"qty":{"type":"integer","minimum":1,"maximum":99}},"required":["sku","qty"]}},
@@ -72,21 +70,5 @@ func TestExplain(t *testing.T) {
 			fmt.Fprintf(&out, "\t%s | %s | %s | %s\n", v.Pointer, v.Rule, v.SchemaPointer, v.Message)
 		}
 	}
-	compareGolden(t, "testdata/explain.txt", out.String())
-}
-
-func compareGolden(t *testing.T, name, got string) {
-	t.Helper()
-	if *rewrite {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (go test -run %s -rewrite, then read the difference):\n%s", name, t.Name(), got)
-	}
+	golden.Compare(t, "testdata/explain.txt", out.String())
 }

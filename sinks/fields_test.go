@@ -2,17 +2,14 @@ package sinks
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
 	"weir/catalog"
+	"weir/internal/golden"
 	"weir/schema"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 const fieldsSchema = `{
 	"type": "object", "required": ["id", "customer"],
@@ -126,19 +123,7 @@ func TestFields(t *testing.T) {
 		}
 		fmt.Fprintf(&out, "keys %q, values %q, document %q, state key %q\n\n", b.Fields.Keys, b.Fields.Values, b.Fields.Document, b.StateKey)
 	}
-	const file = "testdata/fields.txt"
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out.String() != string(want) {
-		t.Errorf("%s differs (run with -rewrite to accept):\n%s", file, out.String())
-	}
+	golden.Compare(t, "testdata/fields.txt", out.String())
 }
 
 func TestProjectionErrors(t *testing.T) {

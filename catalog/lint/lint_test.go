@@ -2,36 +2,15 @@ package lint
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"weir/catalog"
+	"weir/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files and the reference page")
-
-// golden compares a text with the file of that name, or writes the file.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatalf("%v: run the test with -update", err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs: run the test with -update and read the diff\n--- got\n%s\n--- want\n%s", name, got, want)
-	}
-}
 
 // TestRules has a catalog for each rule, with what it warns of and what looks
 // like it and is fine: no other rule says anything of it.
@@ -55,7 +34,7 @@ func TestRules(t *testing.T) {
 			if b.Len() == 0 {
 				t.Error("nothing is found")
 			}
-			golden(t, "testdata/"+rule.Name+".golden", b.String())
+			golden.Compare(t, "testdata/"+rule.Name+".golden", b.String())
 		})
 	}
 }
@@ -148,5 +127,5 @@ func TestReference(t *testing.T) {
 	for _, r := range Rules() {
 		fmt.Fprintf(&b, "\n## %s\n\nFinds %s.\n\n- Why: %s.\n- Do: %s.\n", r.Name, r.Finds, r.Why, r.Do)
 	}
-	golden(t, "../../docs/reference/lint.md", b.String())
+	golden.Compare(t, "../../docs/reference/lint.md", b.String())
 }

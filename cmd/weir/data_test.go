@@ -1,18 +1,16 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"weir/internal/golden"
 	"weir/internal/weirtest"
 	"weir/worker"
 )
-
-var rewrite = flag.Bool("rewrite", false, "rewrite the golden files in testdata")
 
 const dataFlow = `
 collections:
@@ -66,19 +64,7 @@ var moments = regexp.MustCompile(`\d\d\d\d-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?
 func (s *session) golden(name string) {
 	s.Helper()
 	got := moments.ReplaceAllStringFunc(s.text.String(), func(at string) string { return "<time>" })
-	path := filepath.Join("testdata", name)
-	if *rewrite {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			s.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if got != string(want) {
-		s.Errorf("%s (-rewrite writes it anew): got\n%s\nwant\n%s", path, got, want)
-	}
+	golden.Compare(s, filepath.Join("testdata", name), got)
 }
 
 // TestDataCommands shows what the commands about documents print.

@@ -8,13 +8,14 @@ import (
 	"strings"
 	"testing"
 
+	"weir/internal/golden"
 	"weir/internal/weirtest"
 )
 
 // failures runs command lines and compares what they print to standard error,
 // and their exit codes, with a golden file. hidden are texts that change from
 // run to run, with what stands for them.
-func failures(t *testing.T, golden string, lines []string, hidden ...string) {
+func failures(t *testing.T, file string, lines []string, hidden ...string) {
 	t.Helper()
 	var b strings.Builder
 	for _, line := range lines {
@@ -29,15 +30,7 @@ func failures(t *testing.T, golden string, lines []string, hidden ...string) {
 		t.Fatal(err)
 	}
 	got := strings.NewReplacer(append(hidden, wd, "HERE")...).Replace(b.String())
-	file := filepath.Join("testdata", golden)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if want, err := os.ReadFile(file); err != nil || string(want) != got {
-		t.Errorf("%s differs (%v): run the test with -update and read the diff\n%s", file, err, got)
-	}
+	golden.Compare(t, filepath.Join("testdata", file), got)
 }
 
 // A command line or a catalog that is wrong ends with code 2 and says what would

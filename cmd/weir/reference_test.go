@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -13,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
 
-var update = flag.Bool("update", false, "rewrite the reference pages")
+	"weir/internal/golden"
+)
 
 const commandsHead = `# Commands of weir
 
@@ -50,7 +49,7 @@ func TestReferenceOfCommands(t *testing.T) {
 	for _, c := range root().Commands() {
 		writeCommand(&b, c)
 	}
-	compare(t, "../../docs/reference/cli.md", b.String())
+	golden.Compare(t, "../../docs/reference/cli.md", b.String())
 }
 
 func writeCommand(b *strings.Builder, c *cobra.Command) {
@@ -140,7 +139,7 @@ func TestReferenceOfConnectors(t *testing.T) {
 		}
 		writeConnector(t, &b, "Materialization", "sink", name, promise, spec.ConfigSchema, spec.ResourceSchema)
 	}
-	compare(t, "../../docs/reference/connectors.md", b.String())
+	golden.Compare(t, "../../docs/reference/connectors.md", b.String())
 }
 
 func writeConnector(t *testing.T, b *strings.Builder, kind, prefix, name, promise string, config, resource json.RawMessage) {
@@ -257,22 +256,4 @@ func describeMember(p member) string {
 
 func inCell(text string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ").Replace(text)
-}
-
-// compare compares a page with what it should be, or writes it.
-func compare(t *testing.T, page, want string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	have, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != want {
-		t.Errorf("%s is not what it should be: run `go test ./cmd/weir -run TestReference -update`", page)
-	}
 }

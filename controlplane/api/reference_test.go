@@ -2,29 +2,16 @@ package api_test
 
 import (
 	"encoding/json"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 
 	"weir/controlplane/api"
+	"weir/internal/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // docs/reference/api.md is what the table of operations says.
 func TestReference(t *testing.T) {
-	const file = "../../docs/reference/api.md"
-	got := api.Reference()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("%s is not what the operations are (%v): go test ./controlplane/api -run Reference -update", file, err)
-	}
+	golden.Compare(t, "../../docs/reference/api.md", api.Reference())
 }
 
 // Every operation has words, is a path of its own, and is described in OpenAPI

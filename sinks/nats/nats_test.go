@@ -13,56 +13,23 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"weir/collection"
-	"weir/journal/server"
+	"weir/internal/natstest"
 	"weir/sinks"
 	"weir/sinks/sinkstest"
 )
 
 // endpoint is a server of somebody else's.
-type endpoint struct {
-	testing.TB
-	js     jetstream.JetStream
-	nc     *nats.Conn
-	config json.RawMessage
-}
+type endpoint struct{ *natstest.Endpoint }
 
-func serve(t testing.TB) *endpoint {
-	t.Helper()
-	s, err := server.Start(server.Options{StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
-	return connectTo(t, s.URL())
-}
+func serve(t testing.TB) *endpoint { return &endpoint{natstest.Serve(t)} }
 
-func connectTo(t testing.TB, url string) *endpoint {
-	t.Helper()
-	nc, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &endpoint{TB: t, js: js, nc: nc, config: json.RawMessage(fmt.Sprintf(`{"url":%q}`, url))}
-}
-
-func (e *endpoint) stream(cfg jetstream.StreamConfig) {
-	e.Helper()
-	cfg.Storage = jetstream.MemoryStorage
-	if _, err := e.js.CreateStream(context.Background(), cfg); err != nil {
-		e.Fatal(err)
-	}
-}
+func connectTo(t testing.TB, url string) *endpoint { return &endpoint{natstest.Connect(t, url)} }
 
 // messages gives what a stream holds under a subject.
 func (e *endpoint) messages(stream, filter string) (out []*jetstream.RawStreamMsg) {
 	e.Helper()
 	ctx := context.Background()
-	s, err := e.js.Stream(ctx, stream)
+	s, err := e.JS.Stream(ctx, stream)
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -109,10 +76,10 @@ func token(name string, delta bool) string {
 func inStream(t *testing.T, cfg jetstream.StreamConfig) sinkstest.Harness {
 	e := serve(t)
 	cfg.Name = "OUT"
-	e.stream(cfg)
+	e.Stream(cfg)
 	deltas := map[string]bool{}
 	return sinkstest.Harness{
-		Sink: New(), Config: e.config, Appends: true,
+		Sink: New(), Config: e.Config, Appends: true,
 		Resource: func(name string, delta bool) json.RawMessage {
 			deltas[name] = delta
 			subject := token(name, delta) + ".{id}"
@@ -172,7 +139,7 @@ func TestBucket(t *testing.T) {
 			t.Errorf("%s loads as %s, %v", d, loaded[i], err)
 		}
 	}
-	kv, err := e.js.KeyValue(t.Context(), "out")
+	kv, err := e.JS.KeyValue(t.Context(), "out")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +189,7 @@ func TestGuarantees(t *testing.T) {
 		"one of a subject":      {jetstream.StreamConfig{Subjects: subjects, AllowAtomicPublish: true, MaxMsgsPerSubject: 1}, true},
 	} {
 		test.cfg.Name = "S"
-		e.stream(test.cfg)
+		e.Stream(test.cfg)
 		s, opened := e.open(`{"stream":"S","subject":"o.{id}.{customer}"}`)
 		if opened.Exactly != test.want || opened.Exactly != (opened.MaxRows > 0) {
 			t.Errorf("%s: %+v", name, opened)
@@ -237,14 +204,14 @@ func TestGuarantees(t *testing.T) {
 		if n := len(e.messages("S", "o.>")); n != 2 {
 			t.Errorf("%s: %d documents", name, n)
 		}
-		if err := e.js.DeleteStream(t.Context(), "S"); err != nil {
+		if err := e.JS.DeleteStream(t.Context(), "S"); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
 func (e *endpoint) request(resources ...string) sinks.OpenRequest {
-	r := sinks.OpenRequest{Task: "acmeCo/to", Shard: "0-1", Config: e.config}
+	r := sinks.OpenRequest{Task: "acmeCo/to", Shard: "0-1", Config: e.Config}
 	for i, text := range resources {
 		b := bindingOf(e, text, "/id", "/customer")
 		b.StateKey = fmt.Sprintf("b%d.v0", i)
@@ -278,7 +245,7 @@ func TestManyRows(t *testing.T) {
 		"BATCHES": {Subjects: []string{"b.>"}, AllowAtomicPublish: true}, "SINGLE": {Subjects: []string{"s.>"}},
 	} {
 		cfg.Name = name
-		e.stream(cfg)
+		e.Stream(cfg)
 		s, _ := e.open(fmt.Sprintf(`{"stream":%q,"subject":"%s.{id}.{customer}"}`, name, cfg.Subjects[0][:1]))
 		for i := range 2500 {
 			e.store(s, fmt.Sprintf(`{"id":%d,"customer":"a"}`, i))
@@ -286,7 +253,7 @@ func TestManyRows(t *testing.T) {
 		if err := s.Commit(t.Context(), []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		stream, err := e.js.Stream(t.Context(), name)
+		stream, err := e.JS.Stream(t.Context(), name)
 		if err != nil || stream.CachedInfo().State.Msgs != 2500 {
 			t.Errorf("%s: %+v, %v", name, stream.CachedInfo().State, err)
 		}
@@ -295,11 +262,11 @@ func TestManyRows(t *testing.T) {
 
 func TestCoreSubject(t *testing.T) {
 	e := serve(t)
-	sub, err := e.nc.SubscribeSync("live.>")
+	sub, err := e.NC.SubscribeSync("live.>")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.nc.Flush(); err != nil {
+	if err := e.NC.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	s, opened := e.open(`{"subject":"live.{customer}"}`)
@@ -320,11 +287,11 @@ func TestCoreSubject(t *testing.T) {
 // it.
 func TestRefuses(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"o.>"}})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"o.>"}})
 	s, _ := e.open(`{"stream":"S","subject":"o.{n}","deltaUpdates":true}`)
 	for doc, want := range map[string]string{
 		`{"id":1,"customer":"a","n":1.5}`:                                           "/n",
-		`{"id":1,"customer":"` + strings.Repeat("x", int(e.nc.MaxPayload())) + `"}`: "raise max_payload",
+		`{"id":1,"customer":"` + strings.Repeat("x", int(e.NC.MaxPayload())) + `"}`: "raise max_payload",
 	} {
 		err := s.Store(t.Context(), 0, []sinks.Row{*row(t, doc, "/id", "/customer")})
 		if !sinks.IsRefused(err) || !strings.Contains(err.Error(), want) {
@@ -344,7 +311,7 @@ func TestRefuses(t *testing.T) {
 // put there is told.
 func TestLoadsItsOwn(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"o.>", "weir.sink.S.>"}, AllowAtomicPublish: true})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"o.>", "weir.sink.S.>"}, AllowAtomicPublish: true})
 	const resource = `{"stream":"S","subject":"o.{id}.{customer}"}`
 	s, _ := e.open(resource)
 	e.store(s, `{"id":1,"customer":"a"}`)
@@ -372,7 +339,7 @@ func TestLoadsItsOwn(t *testing.T) {
 	if n, err := load(again); n != 0 || err != nil {
 		t.Errorf("that of a former binding: %d, %v", n, err)
 	}
-	if _, err := e.js.PublishMsg(t.Context(), &nats.Msg{Subject: "o.1.a", Data: []byte(`{"id":2}`), Header: nats.Header{bindingHeader: {"b0.v1"}}}); err != nil {
+	if _, err := e.JS.PublishMsg(t.Context(), &nats.Msg{Subject: "o.1.a", Data: []byte(`{"id":2}`), Header: nats.Header{bindingHeader: {"b0.v1"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := load(again); err == nil || !strings.Contains(err.Error(), "is not the document that was published there") {
@@ -383,8 +350,8 @@ func TestLoadsItsOwn(t *testing.T) {
 func TestValidateAndApply(t *testing.T) {
 	e := serve(t)
 	ctx := t.Context()
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"o.*.x"}})
-	e.stream(jetstream.StreamConfig{Name: "acmeCo=orders", Subjects: []string{"w.>"}, Metadata: map[string]string{"weir.kind": "collection"}})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"o.*.x"}})
+	e.Stream(jetstream.StreamConfig{Name: "acmeCo=orders", Subjects: []string{"w.>"}, Metadata: map[string]string{"weir.kind": "collection"}})
 	for resource, want := range map[string]string{
 		`{"stream":"S","subject":"o.{customer}.x","deltaUpdates":true}`:     "",
 		`{"stream":"S","subject":"o.{customer}.y","deltaUpdates":true}`:     "takes no messages on o.*.y but on o.*.x",
@@ -407,7 +374,7 @@ func TestValidateAndApply(t *testing.T) {
 			t.Errorf("time %d: %q, %v", i+1, applied.Action, err)
 		}
 	}
-	stream, err := e.js.Stream(ctx, "MADE")
+	stream, err := e.JS.Stream(ctx, "MADE")
 	if err != nil {
 		t.Fatal(err)
 	}

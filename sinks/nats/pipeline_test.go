@@ -76,7 +76,7 @@ func (c *cutter) cut(task, point string) error {
 func TestPipeline(t *testing.T) {
 	s := weirtest.Server(t)
 	e := connectTo(t, s.URL())
-	e.stream(jetstream.StreamConfig{Name: "IN", Subjects: []string{"in.>"}})
+	e.Stream(jetstream.StreamConfig{Name: "IN", Subjects: []string{"in.>"}})
 	conn, dir := weirtest.Connect(t, s), t.TempDir()
 	weirtest.Publish(t, conn, weirtest.Files(t, map[string]string{
 		"flow.yaml": fmt.Sprintf(pipelineFlow, s.URL()),
@@ -94,14 +94,14 @@ func TestPipeline(t *testing.T) {
 		for range 4 {
 			for range 400 {
 				region := regions[next%3]
-				if _, err := e.js.PublishAsync("in."+strings.ReplaceAll(region, ".", "-")+".x", []byte(fmt.Sprintf(`{"id":%d,"n":%d,"region":%q}`, next, next%7, region))); err != nil {
+				if _, err := e.JS.PublishAsync("in."+strings.ReplaceAll(region, ".", "-")+".x", []byte(fmt.Sprintf(`{"id":%d,"n":%d,"region":%q}`, next, next%7, region))); err != nil {
 					t.Fatal(err)
 				}
 				sums[region] += next % 7
 				events[region]++
 				next++
 			}
-			<-e.js.PublishAsyncComplete()
+			<-e.JS.PublishAsyncComplete()
 			e.captured(w, next)
 		}
 		weirtest.ReadThrough(t, w, conn, worker.KindDerivation, "acmeCo/totals", "acmeCo/events")
@@ -140,7 +140,7 @@ func TestPipeline(t *testing.T) {
 // captured waits until the collection holds so many events.
 func (e *endpoint) captured(w *worker.Worker, n int) {
 	e.Helper()
-	stream, err := e.js.Stream(weirtest.Context(e), "acmeCo=events")
+	stream, err := e.JS.Stream(weirtest.Context(e), "acmeCo=events")
 	if err != nil {
 		e.Fatal(err)
 	}

@@ -1,12 +1,10 @@
 package process
 
 import (
-	"bufio"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,50 +13,29 @@ import (
 	"testing"
 
 	"weir/connector"
+	"weir/connector/program/programtest"
 )
 
-// helperVariable makes this test's binary a connector, of the kind it names.
-const helperVariable = "MATERIALIZE_HELPER"
-
 func TestMain(m *testing.M) {
-	if kind := os.Getenv(helperVariable); kind != "" {
-		h := &helper{kind: kind, in: bufio.NewReaderSize(os.Stdin, 1<<20), out: bufio.NewWriter(os.Stdout), code: 1}
-		if err := h.run(); err != nil {
-			text, _ := json.Marshal(map[string]string{"level": "fatal", "msg": err.Error()})
-			fmt.Fprintln(os.Stderr, string(text))
-			os.Exit(h.code)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+	programtest.Main(m, func(p *programtest.Program) error {
+		h := &helper{Program: p}
+		return programtest.Answer(p, h.answer)
+	})
 }
 
-// helper is a materialization connector: an endpoint in one file.
+// helper is a materialization connector: an endpoint in one file. Its kind says
+// who keeps checkpoints: exactly: the endpoint, with its rows; staged: Weir, and
+// rows are applied when it has kept them.
 type helper struct {
-	// kind says who keeps checkpoints: exactly: the endpoint, with its rows;
-	// staged: Weir, and rows are applied when it has kept them.
-	kind string
-	in   *bufio.Reader
-	out  *bufio.Writer
-	code int
+	*programtest.Program
 
-	config helperConfig
+	config programtest.Config
 	open   *connector.MaterializeOpen
 	nonce  int
 	loads  []connector.Load
 	stores []connector.Store
 	staged *database
 }
-
-type helperConfig struct {
-	Directory string `json:"directory"`
-	Password  string `json:"password"`
-	Down      bool   `json:"down"`
-	Hang      string `json:"hang"` // at the request of this name
-}
-
-const helperConfigSchema = `{"type":"object","required":["directory"],"additionalProperties":false,"properties":{
-	"directory":{"type":"string"},"password":{"type":"string","secret":true},"down":{"type":"boolean"},"hang":{"type":"string"}}}`
 
 const helperResourceSchema = `{"type":"object","required":["name"],"additionalProperties":false,"properties":{"name":{"type":"string"},"delta":{"type":"boolean"}}}`
 
@@ -110,39 +87,14 @@ func (d *database) write(dir string) error {
 }
 
 func (h *helper) say(r connector.MaterializeResponse) {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err)
-	}
-	h.out.Write(append(text, '\n'))
-	h.out.Flush()
-}
-
-func (h *helper) fail(code int, format string, args ...any) error {
-	h.code = code
-	return fmt.Errorf(format, args...)
-}
-
-func (h *helper) run() error {
-	for {
-		line, err := h.in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		var r connector.MaterializeRequest
-		if err := json.Unmarshal(line, &r); err != nil {
-			return h.fail(64, "request: %v", err)
-		}
-		if err := h.answer(&r); err != nil {
-			return err
-		}
-	}
+	h.Write(r)
+	h.Out.Flush()
 }
 
 func (h *helper) answer(r *connector.MaterializeRequest) error {
 	switch {
 	case r.Spec != nil:
-		h.say(connector.MaterializeResponse{Spec: &connector.Spec{Protocol: connector.Version, ConfigSchema: json.RawMessage(helperConfigSchema), ResourceConfigSchema: json.RawMessage(helperResourceSchema)}})
+		h.say(connector.MaterializeResponse{Spec: &connector.Spec{Protocol: connector.Version, ConfigSchema: json.RawMessage(programtest.ConfigSchema), ResourceConfigSchema: json.RawMessage(helperResourceSchema)}})
 		return nil
 	case r.Validate != nil:
 		return h.validate(r.Validate)
@@ -162,20 +114,12 @@ func (h *helper) answer(r *connector.MaterializeRequest) error {
 	case r.StartCommit != nil:
 		return h.commit(r.StartCommit)
 	}
-	return h.fail(64, "an unexpected request")
+	return h.Fail(64, "an unexpected request")
 }
 
-func (h *helper) configure(text json.RawMessage, step string) error {
-	if err := json.Unmarshal(text, &h.config); err != nil {
-		return h.fail(78, "config: %v", err)
-	}
-	if h.config.Hang == step {
-		select {}
-	}
-	if h.config.Down && step != "validate" {
-		return h.fail(1, "cannot reach the endpoint with password %s", h.config.Password)
-	}
-	return nil
+func (h *helper) configure(text json.RawMessage, step string) (err error) {
+	h.config, err = h.Configure(text, step)
+	return err
 }
 
 func (h *helper) validate(r *connector.MaterializeValidate) error {
@@ -190,7 +134,7 @@ func (h *helper) validate(r *connector.MaterializeValidate) error {
 	for _, b := range r.Bindings {
 		var res helperResource
 		if err := json.Unmarshal(b.ResourceConfig, &res); err != nil {
-			return h.fail(78, "resource: %v", err)
+			return h.Fail(78, "resource: %v", err)
 		}
 		out := connector.MaterializeValidatedBinding{ResourcePath: []string{res.Name}, DeltaUpdates: res.Delta}
 		for _, p := range b.Collection.Projections {
@@ -258,7 +202,7 @@ func (h *helper) opened(r *connector.MaterializeOpen) error {
 	}
 	h.open = r
 	opened := &connector.MaterializeOpened{}
-	if h.kind == "exactly" {
+	if h.Kind == "exactly" {
 		db, err := readDatabase(h.config.Directory)
 		if err != nil {
 			return err
@@ -280,7 +224,7 @@ func (h *helper) opened(r *connector.MaterializeOpen) error {
 
 // acknowledge applies what was staged: also what a former run has left.
 func (h *helper) acknowledge() error {
-	if h.kind == "staged" {
+	if h.Kind == "staged" {
 		name := filepath.Join(h.config.Directory, fmt.Sprintf("staged.%d", h.open.Range.KeyBegin))
 		var state struct{ Staged bool }
 		if err := json.Unmarshal(h.open.State, &state); err != nil {
@@ -330,7 +274,7 @@ func (h *helper) flush() error {
 
 func (h *helper) store(s *connector.Store) error {
 	if refused, err := os.ReadFile(filepath.Join(h.config.Directory, "refused")); err == nil && string(refused) == string(s.Doc) {
-		return h.fail(65, "document %s is refused", s.Key)
+		return h.Fail(65, "document %s is refused", s.Key)
 	}
 	h.stores = append(h.stores, *s)
 	return nil
@@ -352,7 +296,7 @@ func (h *helper) write(db *database) {
 }
 
 func (h *helper) commit(r *connector.StartCommit) error {
-	if h.kind == "staged" {
+	if h.Kind == "staged" {
 		text, err := json.Marshal(h.stores)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(h.config.Directory, fmt.Sprintf("staged.%d", h.open.Range.KeyBegin)), text, 0o644)
@@ -368,10 +312,10 @@ func (h *helper) commit(r *connector.StartCommit) error {
 	if err != nil {
 		return err
 	}
-	if h.kind == "exactly" {
+	if h.Kind == "exactly" {
 		s := db.Shards[h.open.Range.KeyBegin]
 		if s.Nonce != h.nonce {
-			return h.fail(1, "this session was fenced off by another")
+			return h.Fail(1, "this session was fenced off by another")
 		}
 		s.Checkpoint = r.RuntimeCheckpoint
 	}
@@ -382,16 +326,4 @@ func (h *helper) commit(r *connector.StartCommit) error {
 	}
 	h.say(connector.MaterializeResponse{StartedCommit: &connector.Stated{}})
 	return nil
-}
-
-// endpoint is the configuration of an endpoint that this binary serves.
-func endpoint(t *testing.T, kind string, config helperConfig) json.RawMessage {
-	t.Helper()
-	text, err := json.Marshal(map[string]any{
-		"command": []string{os.Args[0], "-test.run=^$"}, "config": config, "env": map[string]string{helperVariable: kind}, "dir": t.TempDir(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"weir/connector/program/programtest"
 	"weir/sinks"
 	"weir/sinks/sinkstest"
 )
@@ -27,10 +28,10 @@ func harness(t *testing.T, kind string) sinkstest.Harness {
 	dir := t.TempDir()
 	return sinkstest.Harness{
 		Sink:        New(false),
-		Config:      endpoint(t, kind, helperConfig{Directory: dir, Password: "canary"}),
+		Config:      programtest.Endpoint(t, kind, programtest.Config{Directory: dir, Password: "canary"}),
 		AtLeastOnce: kind != "exactly",
 		Secret:      "canary",
-		Unreachable: endpoint(t, kind, helperConfig{Directory: dir, Password: "canary", Down: true}),
+		Unreachable: programtest.Endpoint(t, kind, programtest.Config{Directory: dir, Password: "canary", Down: true}),
 		Resource: func(name string, delta bool) json.RawMessage {
 			text, _ := json.Marshal(helperResource{name, delta})
 			return text
@@ -56,7 +57,7 @@ func harness(t *testing.T, kind string) sinkstest.Harness {
 // TestHanging breaks off steps at a connector that does not answer.
 func TestHanging(t *testing.T) {
 	for _, step := range []string{"validate", "apply", "open"} {
-		config := endpoint(t, "staged", helperConfig{Directory: t.TempDir(), Hang: step})
+		config := programtest.Endpoint(t, "staged", programtest.Config{Directory: t.TempDir(), Hang: step})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() {

@@ -1,15 +1,14 @@
 package process
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"sync/atomic"
 	"testing"
 
 	"weir/catalog"
+	"weir/connector/program/programtest"
 	"weir/internal/weirtest"
 	"weir/sinks"
 	"weir/worker"
@@ -26,10 +25,6 @@ func TestStagedThroughFailures(t *testing.T) {
 
 func stagedThrough(t *testing.T, point string) {
 	dir := t.TempDir()
-	program, err := json.Marshal(map[string]any{"command": []string{os.Args[0], "-test.run=^$"}, "config": helperConfig{Directory: dir}, "env": map[string]string{helperVariable: "staged"}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	conn := weirtest.Connect(t, weirtest.Server(t))
 	c := weirtest.Publish(t, conn, weirtest.Files(t, map[string]string{"flow.yaml": `
 collections:
@@ -38,7 +33,7 @@ collections:
     schema: {type: object, required: [id], properties: {id: {type: integer}}}
 materializations:
   acmeCo/out:
-    endpoint: {local: ` + string(program) + `}
+    endpoint: {local: ` + string(programtest.Endpoint(t, "staged", programtest.Config{Directory: dir})) + `}
     bindings:
       - {source: acmeCo/in, resource: {name: changes, delta: true}}
 `}))

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"weir/internal/golden"
 	"weir/sinks"
 )
 
@@ -31,7 +32,7 @@ func TestTypes(t *testing.T) {
 		}
 		out.WriteString("\n")
 	}
-	golden(t, "types.txt", out.String())
+	golden.Compare(t, "testdata/types.txt", out.String())
 }
 
 // TestPostgresNames: names keep their case and are as long as the server keeps

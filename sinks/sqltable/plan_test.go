@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"weir/internal/golden"
 )
 
 // TestPlan prints what becomes of tables that exist.
@@ -102,7 +104,7 @@ func TestPlan(t *testing.T) {
 		}
 		out.WriteString("\n")
 	}
-	golden(t, "plan.txt", out.String())
+	golden.Compare(t, "testdata/plan.txt", out.String())
 }
 
 // pgNames gives types the names that the server reports.

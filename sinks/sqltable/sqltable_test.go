@@ -1,37 +1,16 @@
 package sqltable
 
 import (
-	"flag"
 	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"weir/document"
+	"weir/internal/golden"
 	"weir/sinks"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
-
-// golden compares text with a file under testdata.
-func golden(t *testing.T, file, got string) {
-	t.Helper()
-	file = "testdata/" + file
-	if *rewrite {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (run with -rewrite to accept):\n%s", file, got)
-	}
-}
 
 func projection(field, ptr, exists string, types ...string) sinks.Projection {
 	return sinks.Projection{Field: field, Ptr: ptr, Inference: sinks.Inference{Types: types, Exists: exists}}
@@ -98,7 +77,7 @@ func TestStatements(t *testing.T) {
 			t.Fatal(err)
 		}
 		statements = append(statements, grouped.Create(), grouped.Upsert(), grouped.Delete(), grouped.Load(1))
-		golden(t, c.file, strings.Join(statements, ";\n\n")+";\n")
+		golden.Compare(t, "testdata/"+c.file, strings.Join(statements, ";\n\n")+";\n")
 		keysOnly := *standard
 		keysOnly.Columns = keysOnly.Columns[:2]
 		if got := keysOnly.Upsert(); !strings.HasSuffix(got, "DO NOTHING") {

@@ -9,62 +9,31 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"weir/journal/server"
+	"weir/internal/natstest"
 	"weir/sources"
 	"weir/sources/sourcestest"
 )
 
 // endpoint is a server of somebody else's.
-type endpoint struct {
-	testing.TB
-	js     jetstream.JetStream
-	nc     *nats.Conn
-	config json.RawMessage
-}
+type endpoint struct{ *natstest.Endpoint }
 
-func serve(t testing.TB) *endpoint {
-	t.Helper()
-	s, err := server.Start(server.Options{StoreDir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
-	nc, err := nats.Connect(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &endpoint{TB: t, js: js, nc: nc, config: json.RawMessage(fmt.Sprintf(`{"url":%q}`, s.URL()))}
-}
-
-func (e *endpoint) stream(cfg jetstream.StreamConfig) {
-	e.Helper()
-	cfg.Storage = jetstream.MemoryStorage
-	if _, err := e.js.CreateStream(context.Background(), cfg); err != nil {
-		e.Fatal(err)
-	}
-}
+func serve(t testing.TB) *endpoint { return &endpoint{natstest.Serve(t)} }
 
 func (e *endpoint) publish(subject string, docs ...string) {
 	e.Helper()
 	for _, d := range docs {
-		if _, err := e.js.Publish(context.Background(), subject, []byte(d)); err != nil {
+		if _, err := e.JS.Publish(context.Background(), subject, []byte(d)); err != nil {
 			e.Fatal(err)
 		}
 	}
 }
 
 func (e *endpoint) request(state string, resources ...string) sources.OpenRequest {
-	r := sources.OpenRequest{Task: "acmeCo/from", Shard: "0-1", Config: e.config}
+	r := sources.OpenRequest{Task: "acmeCo/from", Shard: "0-1", Config: e.Config}
 	for i, text := range resources {
 		r.Bindings = append(r.Bindings, sources.Binding{Resource: json.RawMessage(text), StateKey: fmt.Sprintf("b%d.v0", i), Collection: sources.Collection{Name: "acmeCo/things"}})
 	}
@@ -106,9 +75,9 @@ func (e *endpoint) pulled(s sources.Session, n int) (docs []string, state string
 func TestConformance(t *testing.T) {
 	sourcestest.Conformance(t, func(t *testing.T) sourcestest.Harness {
 		e := serve(t)
-		e.stream(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}})
-		e.stream(jetstream.StreamConfig{Name: "MIXED", Subjects: []string{"mixed.>"}})
-		h := sourcestest.Harness{Source: New(), Config: e.config, Documents: make([][]string, 2), More: make([][]string, 2)}
+		e.Stream(jetstream.StreamConfig{Name: "ORDERS", Subjects: []string{"orders.>"}})
+		e.Stream(jetstream.StreamConfig{Name: "MIXED", Subjects: []string{"mixed.>"}})
+		h := sourcestest.Harness{Source: New(), Config: e.Config, Documents: make([][]string, 2), More: make([][]string, 2)}
 		subjects := []string{"orders.eu", "mixed.a.x"}
 		for i, text := range []string{`{"stream":"ORDERS","metadata":false}`, `{"stream":"MIXED","filter":"mixed.a.*","metadata":false}`} {
 			h.Bindings = append(h.Bindings, sources.Binding{Resource: json.RawMessage(text), Collection: sources.Collection{Name: "acmeCo/things", Key: []string{"/id"}}})
@@ -121,7 +90,7 @@ func TestConformance(t *testing.T) {
 			e.publish("mixed.b.x", `{"id":"passed over"}`)
 		}
 		h.Bring = func(ctx context.Context, binding int, doc string) error {
-			_, err := e.js.Publish(ctx, subjects[binding], []byte(doc))
+			_, err := e.JS.Publish(ctx, subjects[binding], []byte(doc))
 			return err
 		}
 		h.Big = func(size int) string { return `{"id":"` + strings.Repeat("x", size) + `"}` }
@@ -136,13 +105,13 @@ func TestConformance(t *testing.T) {
 
 func TestStarts(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
 	e.publish("s.a", `{"n":1}`, `{"n":2}`)
-	m, err := e.js.Publish(t.Context(), "s.b", []byte(`{"n":3}`))
+	m, err := e.JS.Publish(t.Context(), "s.b", []byte(`{"n":3}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	stream, _ := e.js.Stream(t.Context(), "S")
+	stream, _ := e.JS.Stream(t.Context(), "S")
 	third, err := stream.GetMsg(t.Context(), m.Sequence)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +141,7 @@ func TestLostMessages(t *testing.T) {
 	ctx := t.Context()
 	cfg := jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}}
 	const all = `{"stream":"S","metadata":false}`
-	e.stream(cfg)
+	e.Stream(cfg)
 	e.publish("s.a", `{"n":1}`, `{"n":2}`)
 	s := e.opened("", all)
 	_, state := e.pulled(s, 2)
@@ -189,7 +158,7 @@ func TestLostMessages(t *testing.T) {
 	}
 	refused("as it was", all, "")
 	e.publish("s.a", `{"n":3}`, `{"n":4}`)
-	stream, err := e.js.Stream(ctx, "S")
+	stream, err := e.JS.Stream(ctx, "S")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,11 +174,11 @@ func TestLostMessages(t *testing.T) {
 	if docs, _ := e.pulled(e.opened(state, `{"stream":"S","metadata":false,"onLost":"continue"}`), 1); docs[0] != `{"n":5}` {
 		t.Errorf("goes on with %q", docs)
 	}
-	if err := e.js.DeleteStream(ctx, "S"); err != nil {
+	if err := e.JS.DeleteStream(ctx, "S"); err != nil {
 		t.Fatal(err)
 	}
 	refused("gone", all, "there is no stream S")
-	e.stream(cfg)
+	e.Stream(cfg)
 	refused("made again", all, "ends at sequence 0, and this capture has read through 2")
 	e.publish("s.a", `{"n":1}`, `{"n":2}`, `{"n":3}`)
 	refused("made again and longer", all, "was made again at")
@@ -221,9 +190,9 @@ func TestLostMessages(t *testing.T) {
 // noticed at once, however short the last gap was ago.
 func TestLostWhileReading(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
 	e.publish("s.a", `{"n":1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`, `{"n":5}`)
-	stream, err := e.js.Stream(t.Context(), "S")
+	stream, err := e.JS.Stream(t.Context(), "S")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,11 +230,11 @@ func TestDroppedMessages(t *testing.T) {
 	defer s.Close()
 	text := []byte(`{"v":"` + strings.Repeat("x", 64<<10) + `"}`)
 	for range (corePending + 2*readAhead) / len(text) * 2 {
-		if err := e.nc.Publish("c.x", text); err != nil {
+		if err := e.NC.Publish("c.x", text); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := e.nc.Flush(); err != nil {
+	if err := e.NC.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -282,8 +251,8 @@ func TestDroppedMessages(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*.x"}})
-	e.stream(jetstream.StreamConfig{Name: "W", Subjects: []string{"w"}, Retention: jetstream.WorkQueuePolicy})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.*.x"}})
+	e.Stream(jetstream.StreamConfig{Name: "W", Subjects: []string{"w"}, Retention: jetstream.WorkQueuePolicy})
 	for resource, want := range map[string]string{
 		`{"stream":"S","filter":"s.a.x"}`: "", `{"stream":"S","filter":"s.>"}`: "", `{"subject":"anything.>"}`: "",
 		`{"stream":"S","filter":"t.>"}`:   "matches no subject of stream S, which takes s.*.x",
@@ -306,15 +275,15 @@ func TestValidate(t *testing.T) {
 // A core subject gives what is published while somebody listens.
 func TestCoreSubject(t *testing.T) {
 	e := serve(t)
-	if err := e.nc.Publish("c.x", []byte(`{"n":0}`)); err != nil {
+	if err := e.NC.Publish("c.x", []byte(`{"n":0}`)); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.nc.Flush(); err != nil {
+	if err := e.NC.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	s := e.opened("", `{"subject":"c.*","fields":{"id":"{{wildcard(1)}}"}}`)
 	for i := range 3 {
-		if err := e.nc.Publish("c.x", []byte(fmt.Sprintf(`{"n":%d}`, i+1))); err != nil {
+		if err := e.NC.Publish("c.x", []byte(fmt.Sprintf(`{"n":%d}`, i+1))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -331,7 +300,7 @@ func TestCoreSubject(t *testing.T) {
 // the next one goes on.
 func TestLostConnection(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
 	e.publish("s.a", `{"n":1}`)
 	s := e.opened("", `{"stream":"S","metadata":false}`)
 	_, state := e.pulled(s, 1)
@@ -349,7 +318,7 @@ func TestLostConnection(t *testing.T) {
 // The position of a filtered stream moves over what does not match.
 func TestIdlePosition(t *testing.T) {
 	e := serve(t)
-	e.stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
+	e.Stream(jetstream.StreamConfig{Name: "S", Subjects: []string{"s.>"}})
 	e.publish("s.a", `{"n":1}`)
 	e.publish("s.b", `{"n":2}`, `{"n":3}`)
 	s := e.opened("", `{"stream":"S","filter":"s.a","metadata":false}`)
@@ -368,7 +337,7 @@ func TestIdlePosition(t *testing.T) {
 }
 
 func created(e *endpoint, name string) time.Time {
-	stream, err := e.js.Stream(context.Background(), name)
+	stream, err := e.JS.Stream(context.Background(), name)
 	if err != nil {
 		e.Fatal(err)
 	}

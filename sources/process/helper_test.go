@@ -1,56 +1,31 @@
 package process
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"weir/connector"
+	"weir/connector/program/programtest"
 )
 
-// helperVariable makes this test's binary a connector, of the kind it names.
-const helperVariable = "CAPTURE_HELPER"
-
 func TestMain(m *testing.M) {
-	if kind := os.Getenv(helperVariable); kind != "" {
-		h := &helper{kind: kind, in: bufio.NewReader(os.Stdin), out: bufio.NewWriter(os.Stdout)}
-		if err := h.run(); err != nil {
-			text, _ := json.Marshal(map[string]string{"level": "fatal", "msg": err.Error()})
-			fmt.Fprintln(os.Stderr, string(text))
-			os.Exit(h.code)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+	programtest.Main(m, func(p *programtest.Program) error {
+		h := &helper{Program: p}
+		return programtest.Answer(p, h.answer)
+	})
 }
 
 // helper is a capture connector: lines of files, of which its state counts how
-// many it has given.
-type helper struct {
-	kind string // ends: it ends when there is no more, and its states are whole; else they are patches
-	in   *bufio.Reader
-	out  *bufio.Writer
-	code int
-}
-
-type helperConfig struct {
-	Directory string `json:"directory"`
-	Password  string `json:"password"`
-	Down      bool   `json:"down"`
-	Hang      string `json:"hang"` // at the request of this name
-}
-
-const helperConfigSchema = `{"type":"object","required":["directory"],"additionalProperties":false,"properties":{
-	"directory":{"type":"string"},"password":{"type":"string","secret":true},"down":{"type":"boolean"},"hang":{"type":"string"}}}`
+// many it has given. Of the kind ends, it ends when there is no more, and its
+// states are whole; else they are patches.
+type helper struct{ *programtest.Program }
 
 const helperResourceSchema = `{"type":"object","required":["file"],"additionalProperties":false,"properties":{"file":{"type":"string"}}}`
 
@@ -59,58 +34,33 @@ type helperResource struct {
 }
 
 func (h *helper) say(r connector.CaptureResponse) {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err)
-	}
-	h.out.Write(append(text, '\n'))
+	h.Write(r)
 	if r.Captured == nil {
-		h.out.Flush()
-	}
-}
-
-func (h *helper) fail(code int, format string, args ...any) error {
-	h.code = code
-	return fmt.Errorf(format, args...)
-}
-
-func (h *helper) run() error {
-	for {
-		line, err := h.in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		var r connector.CaptureRequest
-		if err := json.Unmarshal(line, &r); err != nil {
-			return h.fail(64, "request: %v", err)
-		}
-		if err := h.answer(&r); err != nil {
-			return err
-		}
+		h.Out.Flush()
 	}
 }
 
 func (h *helper) answer(r *connector.CaptureRequest) error {
 	switch {
 	case r.Spec != nil:
-		h.say(connector.CaptureResponse{Spec: &connector.Spec{Protocol: connector.Version, ConfigSchema: json.RawMessage(helperConfigSchema), ResourceConfigSchema: json.RawMessage(helperResourceSchema)}})
+		h.say(connector.CaptureResponse{Spec: &connector.Spec{Protocol: connector.Version, ConfigSchema: json.RawMessage(programtest.ConfigSchema), ResourceConfigSchema: json.RawMessage(helperResourceSchema)}})
 	case r.Discover != nil:
 		return h.discover(r.Discover.Config)
 	case r.Validate != nil:
-		if _, err := h.config(r.Validate.Config, "validate"); err != nil {
+		if _, err := h.Configure(r.Validate.Config, "validate"); err != nil {
 			return err
 		}
 		v := &connector.CaptureValidated{}
 		for _, b := range r.Validate.Bindings {
 			var res helperResource
 			if err := json.Unmarshal(b.ResourceConfig, &res); err != nil {
-				return h.fail(78, "resource: %v", err)
+				return h.Fail(78, "resource: %v", err)
 			}
 			v.Bindings = append(v.Bindings, connector.CaptureValidatedBinding{ResourcePath: []string{res.File}})
 		}
 		h.say(connector.CaptureResponse{Validated: v})
 	case r.Apply != nil:
-		if _, err := h.config(r.Apply.Capture.Config, "apply"); err != nil {
+		if _, err := h.Configure(r.Apply.Capture.Config, "apply"); err != nil {
 			return err
 		}
 		h.say(connector.CaptureResponse{Applied: &connector.Applied{}})
@@ -121,32 +71,19 @@ func (h *helper) answer(r *connector.CaptureRequest) error {
 		}
 		return err
 	default:
-		return h.fail(64, "an unexpected request")
+		return h.Fail(64, "an unexpected request")
 	}
 	return nil
 }
 
-func (h *helper) config(text json.RawMessage, step string) (c helperConfig, err error) {
-	if err := json.Unmarshal(text, &c); err != nil {
-		return c, h.fail(78, "config: %v", err)
-	}
-	if c.Hang == step {
-		select {}
-	}
-	if c.Down && step != "validate" {
-		return c, h.fail(1, "cannot reach the source with password %s", c.Password)
-	}
-	return c, nil
-}
-
 func (h *helper) discover(config json.RawMessage) error {
-	c, err := h.config(config, "discover")
+	c, err := h.Configure(config, "discover")
 	if err != nil {
 		return err
 	}
 	files, err := filepath.Glob(filepath.Join(c.Directory, "*"))
 	if err != nil {
-		return h.fail(1, "%v", err)
+		return h.Fail(1, "%v", err)
 	}
 	d := &connector.Discovered{}
 	for _, file := range files {
@@ -160,13 +97,13 @@ func (h *helper) discover(config json.RawMessage) error {
 
 // capture gives what files hold, two lines at a time, and looks for more.
 func (h *helper) capture(open *connector.CaptureOpen) error {
-	c, err := h.config(open.Capture.Config, "open")
+	c, err := h.Configure(open.Capture.Config, "open")
 	if err != nil {
 		return err
 	}
 	done := map[string]int{}
 	if err := json.Unmarshal(open.State, &done); err != nil {
-		return h.fail(65, "state: %v", err)
+		return h.Fail(65, "state: %v", err)
 	}
 	h.say(connector.CaptureResponse{Opened: &connector.CaptureOpened{ExplicitAcknowledgements: true}})
 	sent := make(chan int, 1000)
@@ -183,8 +120,8 @@ func (h *helper) capture(open *connector.CaptureOpen) error {
 			}
 			any = true
 			done[b.StateKey] += given
-			state := &connector.ConnectorState{MergePatch: h.kind != "ends"}
-			if state.Updated, err = json.Marshal(map[string]int{b.StateKey: done[b.StateKey]}); h.kind == "ends" {
+			state := &connector.ConnectorState{MergePatch: h.Kind != "ends"}
+			if state.Updated, err = json.Marshal(map[string]int{b.StateKey: done[b.StateKey]}); h.Kind == "ends" {
 				state.Updated, err = json.Marshal(done)
 			}
 			if err != nil {
@@ -193,7 +130,7 @@ func (h *helper) capture(open *connector.CaptureOpen) error {
 			sent <- 1
 			h.say(connector.CaptureResponse{Checkpoint: &connector.CaptureCheckpoint{State: state}})
 		}
-		if !any && h.kind == "ends" {
+		if !any && h.Kind == "ends" {
 			return nil
 		}
 		if !any {
@@ -206,7 +143,7 @@ func (h *helper) capture(open *connector.CaptureOpen) error {
 // than was sent.
 func (h *helper) acknowledged(sent <-chan int) {
 	for {
-		line, err := h.in.ReadBytes('\n')
+		line, err := h.In.ReadBytes('\n')
 		if err != nil {
 			os.Exit(0)
 		}
@@ -232,29 +169,17 @@ func (h *helper) give(directory string, binding int, b connector.CaptureBinding,
 		return 0, nil
 	}
 	if err != nil {
-		return 0, h.fail(1, "%v", err)
+		return 0, h.Fail(1, "%v", err)
 	}
 	lines := bytes.Split(text, []byte("\n"))
 	lines = lines[min(from, len(lines)-1) : len(lines)-1] // the last one has no end
 	n := min(len(lines), 2)
 	for _, line := range lines[:n] {
 		if !json.Valid(line) { // as connectors do that write documents as they are
-			fmt.Fprintf(h.out, `{"captured":{"binding":%d,"doc":%s}}`+"\n", binding, line)
+			fmt.Fprintf(h.Out, `{"captured":{"binding":%d,"doc":%s}}`+"\n", binding, line)
 			continue
 		}
 		h.say(connector.CaptureResponse{Captured: &connector.Captured{Binding: binding, Doc: line}})
 	}
 	return n, nil
-}
-
-// endpoint is the configuration of an endpoint that this binary serves.
-func endpoint(t *testing.T, kind string, config helperConfig) json.RawMessage {
-	t.Helper()
-	text, err := json.Marshal(map[string]any{
-		"command": []string{os.Args[0], "-test.run=^$"}, "config": config, "env": map[string]string{helperVariable: kind}, "dir": t.TempDir(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return json.RawMessage(strings.ReplaceAll(string(text), `,"hang":""`, ""))
 }

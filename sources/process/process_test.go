@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"weir/connector/program"
+	"weir/connector/program/programtest"
 	"weir/sources"
 	"weir/sources/sourcestest"
 )
@@ -29,11 +30,11 @@ func harness(t *testing.T, kind string) sourcestest.Harness {
 	files := []string{"a", "empty", "b"}
 	h := sourcestest.Harness{
 		Source:      New(false),
-		Config:      endpoint(t, kind, helperConfig{Directory: dir, Password: "canary"}),
+		Config:      programtest.Endpoint(t, kind, programtest.Config{Directory: dir, Password: "canary"}),
 		Documents:   [][]string{{`{"n":1}`, `{"n":2}`, `{"n":3}`, `{"n":4}`, `{"n":5}`}, nil, {`{"n":1}`}},
 		More:        [][]string{{`{"n":6}`}, {`{"n":1}`}},
 		Secret:      "canary",
-		Unreachable: endpoint(t, kind, helperConfig{Directory: dir, Password: "canary", Down: true}),
+		Unreachable: programtest.Endpoint(t, kind, programtest.Config{Directory: dir, Password: "canary", Down: true}),
 		Big:         func(size int) string { return fmt.Sprintf(`{"n":7,"v":"%s"}`, strings.Repeat("x", size)) },
 	}
 	h.Bring = func(_ context.Context, binding int, doc string) error {
@@ -119,7 +120,7 @@ func quote(t *testing.T, s string) string {
 func TestHanging(t *testing.T) {
 	for _, step := range []string{"discover", "validate", "apply", "open"} {
 		h := harness(t, "patches")
-		h.Config = endpoint(t, "patches", helperConfig{Directory: t.TempDir(), Hang: step})
+		h.Config = programtest.Endpoint(t, "patches", programtest.Config{Directory: t.TempDir(), Hang: step})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- askFor(ctx, h, step) }()
