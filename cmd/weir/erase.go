@@ -49,7 +49,7 @@ destinations, with what to do about each.`,
 	f := c.Flags()
 	f.StringArrayVar(&e.request.Key, "key", nil, "the key; repeat it for each component, in key order")
 	f.StringVar(&e.deletion, "deletion", "", "publish this document (or @FILE) afterwards: a deletion, by the schema, for destinations")
-	f.DurationVar(&e.request.Wait, "wait", 30*time.Second, "how long tasks may take to erase registers, and to start anew; what takes longer is done all the same")
+	f.DurationVar(&e.request.Wait, "wait", 30*time.Second, "how long tasks may take; what takes longer is done all the same")
 	f.BoolVar(&e.yes, "yes", false, "do it; without it nothing is erased")
 	return c
 }
