@@ -108,7 +108,7 @@ captures:
 		{two, "", "name one with --capture: a/one, a/two", exitInvalid},
 		{two, "a/three", "has no capture a/three [usage]\n  do: name one that it has: a/one, a/two\n", exitInvalid},
 		{counts, "", "has no captures", exitInvalid},
-		{"files: {url: \"s3://b?endpoint=http://127.0.0.1:1\", credentials: {accessKeyId: a, secretAccessKey: \"${env:DISCOVER_KEY}\"}}\n", "", "s3://b", exitEnvironment},
+		{"files: {url: \"s3://b?region=x&endpoint=http://127.0.0.1:1\", credentials: {accessKeyId: a, secretAccessKey: \"${env:DISCOVER_KEY}\"}}\n", "", "s3://b", exitEnvironment},
 	} {
 		path := filepath.Join(t.TempDir(), "x.yaml")
 		if err := os.WriteFile(path, []byte(test.file), 0o600); err != nil {
