@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -214,5 +216,28 @@ func TestLeftovers(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(dir, "d"))
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v, %v", entries, err)
+	}
+}
+
+// Credentials that a server does not know stay unknown: it says so with codes of
+// its own, and with the status 403.
+func TestUnknownCredentialsDoNotPass(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = io.WriteString(w, `<Error><Code>InvalidAccessKeyId</Code><Message>unknown</Message></Error>`)
+	}))
+	t.Cleanup(server.Close)
+	l := objects.Location{URL: "s3://acme?region=x&use_path_style=true&endpoint=" + server.URL}
+	if err := json.Unmarshal([]byte(`{"accessKeyId":"a","secretAccessKey":"b"}`), &l.Credentials); err != nil {
+		t.Fatal(err)
+	}
+	s, err := objects.Open(t.Context(), l, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err = s.Read(t.Context(), "x", 0); err == nil || objects.Passes(err) {
+		t.Errorf("passes: %v", err)
 	}
 }

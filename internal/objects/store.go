@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -195,7 +196,9 @@ func Passes(err error) bool {
 	case gcerrors.OK, gcerrors.NotFound, gcerrors.PermissionDenied, gcerrors.InvalidArgument, gcerrors.Unimplemented, gcerrors.FailedPrecondition:
 		return false
 	}
-	return true
+	// Credentials that a server does not know have codes that the library has no word for.
+	var answer interface{ HTTPStatusCode() int }
+	return !errors.As(err, &answer) || answer.HTTPStatusCode() != http.StatusUnauthorized && answer.HTTPStatusCode() != http.StatusForbidden
 }
 
 // escaped is an address as people may see it: without parameters and passwords.
