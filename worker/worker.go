@@ -264,7 +264,11 @@ func (w *Worker) newTask(kind, name string, run runner, hashes ...string) *task 
 	}
 	t.env.started = func(at positions, in *merge) {
 		if t.state.started(at, in, t.env.note.redact(o.Redactor)) {
-			t.env.log.Info("task runs", zap.Any("positions", at))
+			from := zap.Skip()
+			if len(at) > 0 {
+				from = zap.Any("positions", at)
+			}
+			t.env.log.Info("task runs", from)
 		}
 	}
 	t.env.committed = func(p positions) {
