@@ -250,7 +250,7 @@ func TestEditorProject(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = k.run(t.Context(), dir, nil)
-	if want := "bad.ts:2:30: TS2339: Property 'm' does not exist on type 'Document'."; err == nil || err.Error() != want {
+	if want := "bad.ts:2:30: TS2339: Property 'm' does not exist on type 'Document'. [type-check]"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

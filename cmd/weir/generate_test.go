@@ -120,7 +120,8 @@ tests:
 	c := weirtest.Load(t, dir)
 	notice, _ := derive.CheckTypes(t.Context(), c, dir)
 	s := weirtest.Server(t)
-	const want = "weir: totals.ts:4:24: TS2322: Type 'string' is not assignable to type 'number'. (module of acmeCo/totals)\n"
+	const want = "totals.ts:4:24: TS2322: Type 'string' is not assignable to type 'number'. (module of acmeCo/totals) [type-check]\n" +
+		"weir: the catalog has 1 fault [catalog]\n  do: correct what the lines above name; docs/reference/errors.md explains the codes\n"
 	for _, args := range [][]string{{"test", dir}, {"publish", dir, "--nats", s.URL()}} {
 		code, out := generated(t, args...)
 		if notice != "" {
