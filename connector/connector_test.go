@@ -102,7 +102,7 @@ func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{"captured":{"binding":2,"doc":{"a":[1]}}}`, `{"captured":{"doc":{"a":"}}"}}}`, `{"captured":{"doc":{},"doc":{}}}`, `{"loaded":{"binding":01,"doc":{}}}`,
 		`{"checkpoint":{"state":{"updated":{},"mergePatch":true}}}`, `{"spec":{"protocol":"3032023"}}`, `{"validated":{"bindings":[{"constraints":{"a":{"type":"FIELD_OPTIONAL"}}}]}}`,
-		`{"opened":{"runtimeCheckpoint":{"ackIntents":{"a":"!"}}}}`, `null`, `{"captured":null}`, "{\"captured\":{\"doc\":{\"\xff\":1}}}",
+		`{"opened":{"runtimeCheckpoint":{"ackIntents":{"a":"!"}}}}`, `null`, `{"captured":null}`, `{"CAptured":{"doC":{}}}}`, "{\"captured\":{\"doc\":{\"\xff\":1}}}",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 )
@@ -72,7 +73,7 @@ func decode(line []byte, response any) error {
 	if err := d.Decode(response); err != nil {
 		return malformed(line, reason(err))
 	}
-	if d.More() {
+	if _, err := d.Token(); err != io.EOF { // More takes a bracket too many for the end
 		return malformed(line, "more follows the message on its line")
 	}
 	v := reflect.ValueOf(response).Elem()
