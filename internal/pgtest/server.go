@@ -328,16 +328,6 @@ func (s *Server) Log() string {
 	return p.output()
 }
 
-// PID is the server's process number, 0 when it does not run.
-func (s *Server) PID() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.process == nil {
-		return 0
-	}
-	return s.process.cmd.Process.Pid
-}
-
 // Socket is the directory of the server's socket.
 func (s *Server) Socket() string { return s.dir }
 
